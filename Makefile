@@ -1,0 +1,93 @@
+# vectorext: `make help` lists the targets.
+#
+# The targets that need no PostgreSQL (help, demo, check-all, unit, lint) work before pg_config exists;
+# everything else is PGXS.
+
+PG_CONFIG ?= pg_config
+VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vectorext.control)
+
+.DEFAULT_GOAL := all
+
+help:
+	@echo "make                 build vectorext.so (one library, picks its kernels at run time)"
+	@echo "make install         install the extension into the server that PG_CONFIG names"
+	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
+	@echo "make check-all       every test, on throw-away clusters (./test/run)"
+	@echo "make installcheck    pg_regress against a running server"
+	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
+	@echo "make lint            layers, symbols, tests listed"
+	@echo "variables            PG_CONFIG=/path/to/pg_config  CXX=clang++-14  WERROR=1"
+
+demo:
+	./demo/run
+
+check-all:
+	./test/run
+
+lint:
+	@for l in test/lint/*.sh; do echo "# $$l"; $$l || exit 1; done
+
+# ---- unit tests: plain executables, no server, no PostgreSQL header -----------------------------
+UNIT_CXX ?= $(if $(filter default,$(origin CXX)),g++,$(CXX))
+UNIT_FLAGS = -std=c++20 -O2 -g -Wall -Wextra -Werror -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing -Isrc -MMD -MP $(UNIT_EXTRA)
+UNIT_DIR ?= build/unit
+UNIT_LIB_SRC := $(wildcard src/base/*.cpp src/simd/*.cpp src/codec/*.cpp)
+UNIT_LIB_OBJ := $(UNIT_LIB_SRC:%.cpp=$(UNIT_DIR)/%.o)
+UNIT_TESTS := $(patsubst test/unit/%.cpp,$(UNIT_DIR)/%,$(wildcard test/unit/*.cpp))
+
+unit: $(UNIT_TESTS)
+	@set -e; for t in $(UNIT_TESTS); do $$t; done
+
+$(UNIT_DIR)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_FLAGS) $(SIMD_FLAGS_$(notdir $*)) -c -o $@ $<
+
+$(UNIT_TESTS): $(UNIT_DIR)/%: $(UNIT_DIR)/test/unit/%.o $(UNIT_LIB_OBJ)
+	$(UNIT_CXX) $(UNIT_FLAGS) -o $@ $^
+
+-include $(wildcard $(UNIT_DIR)/*/*/*.d)
+
+# ---- instruction sets: the flags of each kernel file, 1:1 with the tests in src/simd/dispatch.cpp -
+HOST_CPU := $(shell uname -m)
+ifeq ($(HOST_CPU),x86_64)
+SIMD_FLAGS_kernels_avx2 = -mavx2 -mfma -mf16c -mpopcnt
+SIMD_FLAGS_kernels_avx512 = -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mpopcnt
+SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
+endif
+
+.PHONY: help demo check-all lint unit dist
+
+# ---- the extension: PGXS --------------------------------------------------------------------------
+ifneq ($(filter-out help demo check-all lint unit,$(or $(MAKECMDGOALS),all)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)
+endif
+
+EXTENSION = vectorext
+MODULE_big = vectorext
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
+DATA_built = sql/vectorext--$(VERSION).sql
+EXTRA_CLEAN = build $(OBJS:.o=.d) sql/vectorext--$(VERSION).sql results regression.diffs regression.out tmp_check
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=vectorext
+TAP_TESTS = 1
+
+override with_llvm = no   # the bitcode rule ignores PG_CXXFLAGS, and inlining C++ by LLVM is not wanted
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -Wextra \
+	-Wno-missing-field-initializers -MMD -MP $(if $(WERROR),-Werror) $(FAULT_FLAGS)
+SHLIB_LINK = -lstdc++ -Wl,--as-needed
+
+include $(PGXS)
+
+# Debian builds server modules for size and debug alike; kernels and the graph want -O3 inlining.
+override CXXFLAGS += -O3
+$(foreach k,avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
+
+sql/vectorext--$(VERSION).sql: sql/vectorext.sql vectorext.control
+	cp $< $@
+
+-include $(OBJS:.o=.d)
+endif

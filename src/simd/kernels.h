@@ -1,0 +1,61 @@
+// Distance and coding kernels: one table of function pointers per instruction set, chosen once at load.
+// Shapes: `dim` counts elements, rows need no alignment, nothing is read past the last element. All sums of
+// 8-bit codes are exact integers and so the same on every instruction set; float sums differ in the order
+// of summation only (error at most dim * 2^-24 * sum of |terms|, for any order). No kernel fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vext::simd {
+
+struct CosineSums {
+    float dot, norm_a_sq, norm_b_sq;
+};
+
+struct MinMax {
+    float min, max;
+};
+
+struct CodeSums {
+    uint32_t sum, sum_sq;  // of the codes: at most 255 * dim and 65,025 * dim; dim <= 16,000 fits 32 bits
+};
+
+struct Kernels {
+    const char* name;  // as the setting vectorext.simd spells it
+
+    // float x float: the SQL operators and codec `none`. cosine_sums gives bit for bit dot_f32(a, b),
+    // dot_f32(a, a) and dot_f32(b, b) of the same table, so an index may keep a norm and agree with the operator.
+    float (*l2_sq_f32)(const float* a, const float* b, size_t dim) noexcept;
+    float (*dot_f32)(const float* a, const float* b, size_t dim) noexcept;
+    float (*l1_f32)(const float* a, const float* b, size_t dim) noexcept;
+    CosineSums (*cosine_sums_f32)(const float* a, const float* b, size_t dim) noexcept;
+    double (*norm_sq_f32)(const float* a, size_t dim) noexcept;  // products and sums in double
+
+    // 8-bit codes. dot_u8 = sum of a[i] * b[i] (both unsigned). l1_u8 = sum of |delta + step_a a[i] - step_b b[i]|.
+    uint32_t (*dot_u8)(const uint8_t* a, const uint8_t* b, size_t dim) noexcept;
+    void (*dot_u8_many)(const uint8_t* query, const uint8_t* const* rows, size_t n, size_t dim,
+                        uint32_t* out) noexcept;
+    float (*l1_u8)(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept;
+
+    // Coding. min_max_f32: dim >= 1, finite input. quantize_u8: code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255),
+    // round half to even, in float, bit for bit the same on every instruction set (no fused multiply-add); gives the
+    // sums of the codes.
+    MinMax (*min_max_f32)(const float* x, size_t dim) noexcept;
+    CodeSums (*quantize_u8)(const float* x, size_t dim, float lo, float inv_step, uint8_t* code) noexcept;
+    // Sum over i of (x[i] - (lo + step code[i]))^2, and of |...|, each in double.
+    double (*residual_sq_u8)(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept;
+    double (*residual_abs_u8)(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept;
+};
+
+// The table in use. Points at the baseline table until select() is called.
+extern const Kernels* active;
+
+// Levels in ascending order; a machine has some of them. `scalar` is the reference of the unit tests: plain
+// loops, not vectorized, never chosen by `automatic`.
+enum class Level : int { automatic, scalar, baseline, avx2, avx512, vnni };
+
+// The table of a level, or nullptr where this machine (or this build) cannot run it. automatic: the best one.
+const Kernels* table_for(Level level) noexcept;
+
+}  // namespace vext::simd
