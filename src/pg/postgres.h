@@ -3,7 +3,7 @@
 #pragma once
 
 extern "C" {
-#include "postgres.h"
+#include <postgres.h>  // angle brackets: not this file
 
 #include "access/amapi.h"
 #include "access/genam.h"

@@ -1,0 +1,44 @@
+#include "codec/codec.h"
+
+#include "codec/plain.h"
+#include "codec/sq8.h"
+
+namespace vext::codec {
+namespace {
+
+const Codec* const kCodecs[] = {
+    &kPlainL2, &kPlainInnerProduct, &kPlainCosine, &kPlainL1, &kSq8L2, &kSq8InnerProduct, &kSq8Cosine, &kSq8L1,
+};
+
+}  // namespace
+
+const Codec* find(CodecId id, Element element, Metric metric) {
+    for (const Codec* c : kCodecs) {
+        if (c->id == id && c->element == element && c->metric == metric) return c;
+    }
+    return nullptr;
+}
+
+const char* codec_name(CodecId id) {
+    switch (id) {
+        case CodecId::none: return "none";
+        case CodecId::sq8: return "sq8";
+        case CodecId::sq4: return "sq4";
+        case CodecId::rabitq: return "rabitq";
+    }
+    return "unknown";
+}
+
+const char* metric_name(Metric metric) {
+    switch (metric) {
+        case Metric::l2: return "l2";
+        case Metric::inner_product: return "inner product";
+        case Metric::cosine: return "cosine";
+        case Metric::l1: return "l1";
+        case Metric::hamming: return "hamming";
+        case Metric::jaccard: return "jaccard";
+    }
+    return "unknown";
+}
+
+}  // namespace vext::codec

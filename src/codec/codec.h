@@ -1,0 +1,60 @@
+// Codecs: how a vector becomes bytes in an index, and how distances are computed on those bytes. The access
+// methods know nothing else of types and metrics. A codec is one row of the table in codec.cpp; adding a metric,
+// an element type or a codec adds a row there.
+//
+// A code is `factors` followed by the coded dimensions; it is position independent, 4-byte aligned, and the query
+// of a search is a code too, so that searching and building use the same functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vext::codec {
+
+// These values are stored in metapages: never renumber.
+enum class Metric : uint8_t { l2 = 1, inner_product = 2, cosine = 3, l1 = 4, hamming = 5, jaccard = 6 };
+enum class Element : uint8_t { f32 = 1, f16 = 2, bit = 3, sparse = 4 };
+enum class CodecId : uint8_t { none = 1, sq8 = 2, sq4 = 3, rabitq = 4 };
+
+// What a scored code says. `key` orders candidates and means nothing else; smaller is nearer.
+using Key = float;
+
+// A code made ready to be the left side of many comparisons. Plain data; points into the code it was made from.
+struct Query {
+    const uint8_t* code;
+    uint32_t dim;
+    double lo, step;          // sq8: the affine map of the code
+    double step_sum;          // step * sum of the code
+    double sq;                // step^2 * sum of squares of the code
+    double norm;              // an upper bound of the norm of the coded vector
+    double residual;          // norm of what the code lost, rounded up
+    double magnitude;         // largest |value| the code can stand for
+};
+
+struct Codec {
+    CodecId id;
+    Element element;
+    Metric metric;
+    // The scan's order is the operator's own: rows need no recheck.
+    bool exact;
+
+    // Bytes of a code of `dim` dimensions, factors included.
+    size_t (*bytes)(uint32_t dim);
+    // Writes the code of `dim` elements. False: the value is not indexed (zero norm under cosine).
+    // `scratch` holds dim floats.
+    bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
+    void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
+    void (*score)(const Query& query, const uint8_t* const* codes, size_t n, Key* keys);
+    // A certain lower bound of what the SQL operator computes for any row of this code, given its key: whatever
+    // the order of summation in the operator, and under overflow and underflow.
+    float (*lower_bound)(const Query& query, const uint8_t* code, Key key);
+};
+
+// The row of the table, or nullptr where there is none.
+const Codec* find(CodecId id, Element element, Metric metric);
+
+// Names as in the index option `quantization`.
+const char* codec_name(CodecId id);
+const char* metric_name(Metric metric);
+
+}  // namespace vext::codec

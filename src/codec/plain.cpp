@@ -1,0 +1,79 @@
+#include "codec/plain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "codec/bounds.h"
+#include "simd/kernels.h"
+
+namespace vext::codec {
+namespace {
+
+size_t plain_bytes(uint32_t dim) { return sizeof(float) * dim; }
+
+bool encode(const void* values, uint32_t dim, float*, uint8_t* code) {
+    memcpy(code, values, plain_bytes(dim));
+    return true;
+}
+
+bool encode_nonzero(const void* values, uint32_t dim, float* scratch, uint8_t* code) {
+    if (!(simd::active->norm_sq_f32(static_cast<const float*>(values), dim) > 0)) return false;
+    return encode(values, dim, scratch, code);
+}
+
+void prepare(const uint8_t* code, uint32_t dim, Query* q) {
+    *q = {};
+    q->code = code;
+    q->dim = dim;
+}
+
+const float* values_of(const uint8_t* code) { return reinterpret_cast<const float*>(code); }
+
+template <Metric M>
+void score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
+    const simd::Kernels& k = *simd::active;
+    const float* a = values_of(q.code);
+    for (size_t i = 0; i < n; i++) {
+        const float* b = values_of(codes[i]);
+        if constexpr (M == Metric::l2) {
+            keys[i] = k.l2_sq_f32(a, b, q.dim);
+        } else if constexpr (M == Metric::inner_product) {
+            keys[i] = -k.dot_f32(a, b, q.dim);
+        } else if constexpr (M == Metric::l1) {
+            keys[i] = k.l1_f32(a, b, q.dim);
+        } else {
+            simd::CosineSums s = k.cosine_sums_f32(a, b, q.dim);
+            double similarity = s.dot / std::sqrt(static_cast<double>(s.norm_a_sq) * s.norm_b_sq);
+            keys[i] = static_cast<float>(1 - std::clamp(similarity, -1.0, 1.0));
+        }
+        // Sums that overflow (inf - inf): last, as the operator's NaN sorts.
+        if (std::isnan(keys[i])) keys[i] = std::numeric_limits<float>::infinity();
+    }
+}
+
+float bound_l2(const Query&, const uint8_t*, Key key) { return round_down(std::sqrt(static_cast<double>(key))); }
+float bound_key(const Query&, const uint8_t*, Key key) { return key; }
+
+// The key is the operator's double rounded to float; and where float32 norms overflow or underflow the operator
+// of another instruction set may answer differently, so nothing is promised there.
+float bound_cosine(const Query& q, const uint8_t* code, Key key) {
+    const float* a = values_of(q.code);
+    const float* b = values_of(code);
+    float na = simd::active->dot_f32(a, a, q.dim), nb = simd::active->dot_f32(b, b, q.dim);
+    if (!(na > 1e-25f && na < 1e37f && nb > 1e-25f && nb < 1e37f)) return 0;
+    return round_down(at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - 0x1.0p-50));
+}
+
+}  // namespace
+
+const Codec kPlainL2 = {CodecId::none, Element::f32, Metric::l2, true, plain_bytes, encode, prepare,
+                        score<Metric::l2>, bound_l2};
+const Codec kPlainInnerProduct = {CodecId::none, Element::f32, Metric::inner_product, true, plain_bytes, encode,
+                                  prepare, score<Metric::inner_product>, bound_key};
+const Codec kPlainCosine = {CodecId::none, Element::f32, Metric::cosine, false, plain_bytes, encode_nonzero,
+                            prepare, score<Metric::cosine>, bound_cosine};
+const Codec kPlainL1 = {CodecId::none, Element::f32, Metric::l1, true, plain_bytes, encode, prepare,
+                        score<Metric::l1>, bound_key};
+
+}  // namespace vext::codec

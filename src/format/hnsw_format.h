@@ -1,0 +1,117 @@
+// The on-disk structs of an hnsw index. README.md beside this file draws the pages. Everything is in the machine's
+// byte order, 4-byte aligned, without hidden padding.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include "pg/postgres.h"
+
+namespace vext::format {
+
+inline constexpr uint32 kHnswMagic = 0x56585448;  // "HTXV" in a hex dump
+inline constexpr uint32 kHnswVersion = 1;
+inline constexpr BlockNumber kHnswMetaBlock = 0;
+inline constexpr int kMaxAttributes = 8;
+
+// A slot number: block * slots_per_page + slot, for the kind of page at hand. The all-ones value is none.
+using SlotNumber = uint32;
+inline constexpr SlotNumber kNoSlot = 0xFFFFFFFFu;
+
+// What a page holds: slots of one size. The first byte of this enumeration is stored, never renumber.
+enum class PageKind : uint16 { meta = 0, nodes = 1, base_links = 2, upper_links = 3, postings = 4 };
+inline constexpr int kSlotKinds = 4;  // nodes to postings
+
+// The special space of every page.
+struct PageTail {
+    BlockNumber next_free;  // next page of this kind with free slots, while `listed`
+    uint16 kind;            // PageKind
+    uint8 listed;           // the page is in its kind's list of pages with free slots
+    uint8 page_id;          // kPageId, for people with a hex dump
+};
+static_assert(sizeof(PageTail) == 8 && std::is_trivially_copyable_v<PageTail>);
+inline constexpr uint8 kPageId = 0xA7;
+
+struct HnswAttribute {
+    uint8 type;  // 0: no attribute; the kinds come with filters
+    uint8 flags;
+    uint16 reserved;
+};
+
+struct HnswMeta {
+    uint32 magic;
+    uint32 version;
+    uint32 dimensions;
+    uint8 element;  // codec::Element
+    uint8 metric;   // codec::Metric
+    uint8 codec;    // codec::CodecId
+    uint8 attributes;
+    uint16 m;
+    uint16 ef_construction;
+    uint32 code_bytes;             // factors and code of one vector
+    uint32 slot_bytes;             // of a node
+    uint16 slots_per_page;         // of node pages
+    uint16 links_inline;           // 1: level 0 links are in the node's slot, 0: in base_links pages
+    SlotNumber entry;              // entry point, or kNoSlot in an empty index
+    uint32 entry_level;
+    BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
+    BlockNumber free_head[kSlotKinds];  // by PageKind - 1
+    uint32 reserved[9];
+    HnswAttribute attribute[kMaxAttributes];
+};
+static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
+
+// Flags of a slot. A free slot is all zero here.
+inline constexpr uint8 kSlotUsed = 1;
+// No row refers to this node any more: searches pass through it, nobody links to it, vacuum is freeing it.
+inline constexpr uint8 kNodeDead = 2;
+
+// A node's slot: this header, 8 bytes per attribute, the code, and then either 2m neighbour numbers or one
+// base_links slot number.
+struct HnswNode {
+    ItemPointerData tid;  // a row of this vector; invalid when only postings are left or none
+    uint8 flags;
+    uint8 level;
+    uint32 generation;    // counts the slot's lives, 31 bits
+    SlotNumber upper;     // links of level 1, or kNoSlot
+    SlotNumber posting;   // first chunk of further rows of the same code, or kNoSlot
+    uint16 link_count;    // of the inline links
+    uint16 null_attributes;
+};
+static_assert(sizeof(HnswNode) == 24 && std::is_trivially_copyable_v<HnswNode>);
+
+// What stands in place of `upper` and `posting` in a freed node: the slot is used again when no transaction can be
+// running that may have seen the node.
+struct HnswFreedXid {
+    uint32 xid_low;
+    uint32 xid_high;
+};
+
+// Links of one node on one level, in pages of their own; m (or 2m) neighbour numbers follow.
+struct HnswLinks {
+    SlotNumber node;   // the owner, so that a reader that comes late sees that the slot changed hands
+    SlotNumber above;  // the same node's links one level up, or kNoSlot
+    uint8 flags;
+    uint8 level;
+    uint16 count;
+};
+static_assert(sizeof(HnswLinks) == 12 && std::is_trivially_copyable_v<HnswLinks>);
+
+// A chunk of further rows of a node; the entries follow.
+struct HnswPosting {
+    SlotNumber node;
+    SlotNumber next;
+    uint8 flags;
+    uint8 count;
+    uint16 reserved;
+};
+static_assert(sizeof(HnswPosting) == 12 && std::is_trivially_copyable_v<HnswPosting>);
+
+struct HnswPostingEntry {
+    ItemPointerData tid;
+    uint16 null_attributes;
+};
+static_assert(sizeof(HnswPostingEntry) == 8 && std::is_trivially_copyable_v<HnswPostingEntry>);
+inline constexpr uint32 kPostingSlotBytes = 128;
+
+}  // namespace vext::format

@@ -1,0 +1,109 @@
+// The algorithms of HNSW (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
+// hierarchical navigable small world graphs", 2016) over a store: the in-memory graph of a build, or index pages.
+// No Postgres here.
+//
+// A Store has
+//   size_t links(node, level, uint32_t* out)   copies the neighbours of a node, at most kMaxLinks
+//   void prefetch_links(node, level)           a hint
+//   void score(nodes, n, emit)                 calls emit(key, node, generation, code) for each node
+//   float bound(key, code)                     the candidate's lower bound
+//   void check_interrupts()
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+
+#include "base/hash.h"
+#include "codec/codec.h"
+#include "hnsw/hnsw_pool.h"
+
+namespace vext::hnsw {
+
+inline constexpr int kMaxLevel = 31;
+inline constexpr size_t kMaxM = 100;
+inline constexpr size_t kMaxLinks = 2 * kMaxM;
+
+// Level of a new node: geometric with ratio 1/m (section 4.1 of the paper, mL = 1/ln m).
+inline int random_level(uint64_t bits, uint32_t m) {
+    double level = -std::log(unit_interval(bits)) / std::log(static_cast<double>(m));
+    return std::min(static_cast<int>(level), kMaxLevel);
+}
+
+template <typename Store, typename Pool>
+void score_into(Store& store, const uint32_t* nodes, size_t n, Pool& pool) {
+    store.score(nodes, n, [&](codec::Key key, uint32_t node, uint32_t generation, const uint8_t* code) {
+        if (pool.wants(key)) pool.insert({key, store.bound(key, code), node, generation, 0});
+    });
+}
+
+// Algorithm 2, SEARCH-LAYER. The pool holds the entry points, each in `seen`; at the end it holds the nearest found.
+template <typename Store, typename Pool, typename Seen>
+void search_layer(Store& store, int level, Pool& pool, Seen& seen) {
+    uint32_t links[kMaxLinks];
+    while (Candidate* best = pool.next()) {
+        size_t n = store.links(best->node, level, links);
+        size_t fresh = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (seen.insert(links[i])) links[fresh++] = links[i];
+        }
+        uint32_t upcoming = pool.peek();
+        if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
+        score_into(store, links, fresh, pool);
+        store.check_interrupts();
+    }
+}
+
+// Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of one. Leaves in the pool and in
+// `seen` the start of a search of `level` with a beam of ef.
+template <typename Store, typename Pool, typename Seen>
+void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
+    for (int l = from_level; l >= level; l--) {
+        bool last = l == level;
+        pool.reset(last ? ef : 1, last ? spare : 0);
+        seen.reset(last ? ef * 16 : kMaxLinks);
+        seen.insert(entry);
+        score_into(store, &entry, 1, pool);
+        if (last || pool.size() == 0) return;
+        search_layer(store, l, pool, seen);
+        entry = pool[0].node;
+    }
+}
+
+struct Neighbor {
+    codec::Key key;  // from the base node
+    uint32_t node;
+    const uint8_t* code;
+};
+
+inline bool nearer(const Neighbor& a, const Neighbor& b) {
+    return a.key < b.key || (a.key == b.key && a.node < b.node);
+}
+
+// Algorithm 4, SELECT-NEIGHBORS-HEURISTIC: a candidate is kept when it is nearer to the base than to any
+// neighbour kept before. `sorted` ascends by key; `out` may be its own storage. Gives the count, at most max.
+inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
+                               Neighbor* out) {
+    const uint8_t* kept[kMaxLinks];
+    size_t n = 0;
+    for (const Neighbor& candidate : sorted) {
+        if (n == max) break;
+        codec::Query query;
+        codec.prepare(candidate.code, dim, &query);
+        bool keep = true;
+        constexpr size_t kStep = 4;
+        for (size_t i = 0; i < n && keep; i += kStep) {
+            codec::Key keys[kStep];
+            size_t count = std::min(kStep, n - i);
+            codec.score(query, kept + i, count, keys);
+            for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j];
+        }
+        if (!keep) continue;
+        kept[n] = candidate.code;
+        out[n++] = candidate;
+    }
+    return n;
+}
+
+}  // namespace vext::hnsw

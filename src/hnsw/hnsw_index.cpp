@@ -1,0 +1,151 @@
+#include "hnsw/hnsw_index.h"
+
+#include "index/opclass.h"
+#include "pg/guards.h"
+
+namespace vext::hnsw {
+namespace {
+
+using format::HnswMeta;
+using format::PageKind;
+using page::make_shape;
+
+// The slots of an index with these parameters; nodes.per_page is 0 when not even one fits a page.
+HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
+    HnswLayout layout{};
+    size_t code_offset = sizeof(format::HnswNode) + attributes * sizeof(uint64);
+    size_t links_offset = code_offset + code_bytes;
+    size_t inline_bytes = links_offset + 2 * m * sizeof(SlotNumber);
+    layout.code_offset = static_cast<uint32>(code_offset);
+    layout.code_bytes = static_cast<uint32>(code_bytes);
+    layout.links_offset = static_cast<uint32>(links_offset);
+    layout.links_inline = inline_bytes <= page::kSlotArea;
+    layout.nodes = make_shape(PageKind::nodes, layout.links_inline ? inline_bytes : links_offset + sizeof(SlotNumber));
+    layout.base_links = make_shape(PageKind::base_links, sizeof(format::HnswLinks) + 2 * m * sizeof(SlotNumber));
+    layout.upper_links = make_shape(PageKind::upper_links, sizeof(format::HnswLinks) + m * sizeof(SlotNumber));
+    layout.postings = make_shape(PageKind::postings, format::kPostingSlotBytes);
+    return layout;
+}
+
+[[noreturn]] void report_not_valid(Relation rel, const char* detail) {
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED), errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(rel)),
+            errdetail_internal("%s", detail), errhint("REINDEX the index."));
+    pg_unreachable();
+}
+
+// Codes of the most dimensions that leave room for a node's slot.
+uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
+    uint32 low = 0, high = 16001;
+    while (high - low > 1) {
+        uint32 middle = (low + high) / 2;
+        bool fits = make_layout(codec->bytes(middle), 2, attributes).nodes.per_page > 0;
+        (fits ? low : high) = middle;
+    }
+    return low;
+}
+
+void copy_meta(Relation rel, HnswMeta* meta) {
+    pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    *meta = *meta_of(pin.page());
+}
+
+}  // namespace
+
+HnswMeta* meta_of(Page page) { return reinterpret_cast<HnswMeta*>(page::slot_at(page, kMetaShape, 0)); }
+
+void init_meta_page(Page page, const HnswMeta& meta) {
+    page::init_page(page, kMetaShape);
+    *meta_of(page) = meta;
+}
+
+HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    int dimensions = TupleDescAttr(rel->rd_att, 0)->atttypmod;
+    if (dimensions < 0) {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"));
+    }
+    if (options.ef_construction < 2 * options.m) {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                errmsg("ef_construction must be greater than or equal to 2 * m"));
+    }
+    HnswIndex index{};
+    index.rel = rel;
+    index.codec = codec::find(options.codec, meaning.element, meaning.metric);
+    if (index.codec == nullptr) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("quantization \"%s\" is not supported for this operator class",
+                       codec::codec_name(options.codec)));
+    }
+    uint32 limit = max_dimensions(index.codec, 0);
+    if (static_cast<uint32>(dimensions) > limit) {
+        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                errmsg("column cannot have more than %u dimensions for hnsw index", limit),
+                options.codec == codec::CodecId::none
+                    ? errhint("quantization = 'sq8' takes a quarter of the room.")
+                    : 0);
+    }
+    size_t code_bytes = index.codec->bytes(static_cast<uint32>(dimensions));
+    index.layout = make_layout(code_bytes, static_cast<uint32>(options.m), 0);
+
+    HnswMeta& meta = index.meta;
+    meta.magic = format::kHnswMagic;
+    meta.version = format::kHnswVersion;
+    meta.dimensions = static_cast<uint32>(dimensions);
+    meta.element = static_cast<uint8>(meaning.element);
+    meta.metric = static_cast<uint8>(meaning.metric);
+    meta.codec = static_cast<uint8>(options.codec);
+    meta.m = static_cast<uint16>(options.m);
+    meta.ef_construction = static_cast<uint16>(options.ef_construction);
+    meta.code_bytes = static_cast<uint32>(code_bytes);
+    meta.slot_bytes = index.layout.nodes.slot_bytes;
+    meta.slots_per_page = static_cast<uint16>(index.layout.nodes.per_page);
+    meta.links_inline = index.layout.links_inline;
+    meta.entry = format::kNoSlot;
+    meta.codec_block = InvalidBlockNumber;
+    for (BlockNumber& head : meta.free_head) head = InvalidBlockNumber;
+    return index;
+}
+
+HnswIndex open_index(Relation rel) {
+    HnswIndex index{};
+    index.rel = rel;
+    HnswMeta& meta = index.meta;
+    {
+        pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        // An index that another extension or a later version wrote must not be read past its page header.
+        if (PageIsNew(pin.page()) || PageGetSpecialSize(pin.page()) != MAXALIGN(sizeof(format::PageTail)) ||
+            page::tail_of(pin.page())->page_id != format::kPageId) {
+            report_not_valid(rel, "Its first page is not a metapage of vectorext.");
+        }
+        meta = *meta_of(pin.page());
+    }
+    if (meta.magic != format::kHnswMagic) report_not_valid(rel, "Its metapage has another magic number.");
+    if (meta.version != format::kHnswVersion) report_not_valid(rel, "It was written by another version.");
+    index.codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
+                              static_cast<codec::Metric>(meta.metric));
+    if (index.codec == nullptr) report_not_valid(rel, "Its codec is not known to this version.");
+    if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
+        meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
+        meta.code_bytes != index.codec->bytes(meta.dimensions)) {
+        report_not_valid(rel, "Its metapage has values out of range.");
+    }
+    index.layout = make_layout(meta.code_bytes, meta.m, meta.attributes);
+    if (index.layout.nodes.per_page == 0 || meta.slot_bytes != index.layout.nodes.slot_bytes ||
+        meta.slots_per_page != index.layout.nodes.per_page || meta.links_inline != index.layout.links_inline) {
+        report_not_valid(rel, "Its slots have another layout.");
+    }
+    return index;
+}
+
+EntryPoint read_entry(Relation rel) {
+    HnswMeta meta;
+    copy_meta(rel, &meta);
+    if (meta.entry_level > static_cast<uint32>(kMaxLevel)) {
+        page::report_corrupted(rel, format::kHnswMetaBlock, "an entry point of an impossible level");
+    }
+    return {meta.entry, static_cast<int>(meta.entry_level)};
+}
+
+}  // namespace vext::hnsw

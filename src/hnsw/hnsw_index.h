@@ -1,0 +1,82 @@
+// One hnsw index, opened: its metapage, its codec and how its slots are laid out.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+#include "format/hnsw_format.h"
+#include "hnsw/hnsw_graph.h"
+#include "page/slot_page.h"
+
+namespace vext::hnsw {
+
+using format::SlotNumber;
+using page::SlotShape;
+
+struct HnswOptions {
+    int m;
+    int ef_construction;
+    codec::CodecId codec;
+};
+
+// Where things lie in a node's slot; follows from dimensions, codec, m and attributes.
+struct HnswLayout {
+    uint32 code_offset;
+    uint32 code_bytes;
+    uint32 links_offset;
+    bool links_inline;
+    SlotShape nodes, base_links, upper_links, postings;
+};
+
+inline constexpr SlotShape kMetaShape = {format::PageKind::meta, sizeof(format::HnswMeta), 1};
+
+struct HnswIndex {
+    Relation rel;
+    format::HnswMeta meta;  // as read when the index was opened
+    const codec::Codec* codec;
+    HnswLayout layout;
+
+    uint32 dim() const { return meta.dimensions; }
+    uint32 m() const { return meta.m; }
+    uint32 max_links(int level) const { return level == 0 ? 2u * meta.m : meta.m; }
+    const SlotShape& shape(format::PageKind kind) const {
+        switch (kind) {
+            case format::PageKind::base_links: return layout.base_links;
+            case format::PageKind::upper_links: return layout.upper_links;
+            case format::PageKind::postings: return layout.postings;
+            default: return layout.nodes;
+        }
+    }
+};
+
+// A fresh metapage for an index whose first column has these dimensions. ERROR for what cannot be indexed.
+HnswIndex describe_new_index(Relation rel, const HnswOptions& options);
+
+// Reads and validates the metapage. ERROR: no hnsw index of this version (HINT REINDEX).
+HnswIndex open_index(Relation rel);
+
+// The entry point as of now.
+struct EntryPoint {
+    SlotNumber node;
+    int level;
+};
+EntryPoint read_entry(Relation rel);
+
+format::HnswMeta* meta_of(Page page);
+void init_meta_page(Page page, const format::HnswMeta& meta);
+
+// Slots on a page.
+inline format::HnswNode* node_at(const HnswIndex& index, Page page, uint32 slot) {
+    return reinterpret_cast<format::HnswNode*>(page::slot_at(page, index.layout.nodes, slot));
+}
+inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
+    return reinterpret_cast<uint8*>(node) + index.layout.code_offset;
+}
+inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
+    return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
+}
+inline bool is_live(const format::HnswNode* node) {
+    return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;
+}
+
+}  // namespace vext::hnsw

@@ -1,0 +1,88 @@
+#include "hnsw/hnsw_store.h"
+
+#include <cstring>
+
+namespace vext::hnsw {
+
+using format::HnswLinks;
+using format::HnswNode;
+using format::kNoSlot;
+
+namespace {
+constexpr uint32 kCacheLine = 64;
+}
+
+void HnswStore::prefetch_code(SlotNumber number) {
+    const SlotShape& nodes = index_.layout.nodes;
+    const char* page = reader_.guess(nodes.block(number));
+    if (page == nullptr) return;
+    const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
+    for (uint32 at = 0; at < index_.layout.links_offset; at += kCacheLine) __builtin_prefetch(slot + at);
+}
+
+void HnswStore::prefetch_links(SlotNumber number, int level) {
+    const SlotShape& nodes = index_.layout.nodes;
+    if (level != 0 || !index_.layout.links_inline) return;
+    const char* page = reader_.guess(nodes.block(number));
+    if (page == nullptr) return;
+    const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
+    for (uint32 at = index_.layout.links_offset; at < nodes.slot_bytes; at += kCacheLine) __builtin_prefetch(slot + at);
+}
+
+bool HnswStore::find_row(SlotNumber node, int level, LinkRow* row) {
+    const SlotShape& nodes = index_.layout.nodes;
+    row->node = node;
+    row->level = level;
+    if (level == 0 && index_.layout.links_inline) {
+        row->shape = &nodes;
+        row->block = nodes.block(node);
+        row->slot = nodes.slot(node);
+        return true;
+    }
+    SlotNumber at = kNoSlot;
+    read_code(node, [&](const HnswNode* n, const uint8*) {
+        at = level == 0 ? *inline_links(index_, const_cast<HnswNode*>(n)) : n->upper;
+    });
+    row->shape = level == 0 ? &index_.layout.base_links : &index_.layout.upper_links;
+    // The slots of a node's upper levels are chained from level 1 upwards.
+    for (int l = 1; l < level && at != kNoSlot; l++) {
+        pg::Pin pin{reader_.pin(row->shape->block(at), *row->shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(pin.page(), *row->shape, row->shape->slot(at)));
+        bool ours = links->flags != 0 && links->node == node && links->level == l;
+        at = ours ? links->above : kNoSlot;
+    }
+    if (at == kNoSlot) return false;
+    row->block = row->shape->block(at);
+    row->slot = row->shape->slot(at);
+    return true;
+}
+
+LinkView HnswStore::view_row(Page page, const LinkRow& row) {
+    LinkView view{};
+    if (row.shape->kind == format::PageKind::nodes) {
+        HnswNode* node = node_at(index_, page, row.slot);
+        view = {&node->link_count, inline_links(index_, node)};
+    } else {
+        auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(page, *row.shape, row.slot));
+        if (links->flags == 0 || links->node != row.node || links->level != row.level) return {};
+        view = {&links->count, reinterpret_cast<SlotNumber*>(links + 1)};
+    }
+    if (*view.count > index_.max_links(row.level)) {
+        page::report_corrupted(index_.rel, row.block, "a node with too many links");
+    }
+    return view;
+}
+
+size_t HnswStore::links(SlotNumber node, int level, uint32* out) {
+    LinkRow row;
+    if (!find_row(node, level, &row)) return 0;
+    pg::Pin pin{reader_.pin(row.block, *row.shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    LinkView view = view_row(pin.page(), row);
+    if (view.count == nullptr) return 0;
+    memcpy(out, view.links, *view.count * sizeof(SlotNumber));
+    return *view.count;
+}
+
+}  // namespace vext::hnsw

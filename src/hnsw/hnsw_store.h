@@ -1,0 +1,97 @@
+// The store of a search over index pages: see hnsw_graph.h for what it must do. Also where everybody reads nodes and
+// links from. Locks: README.md beside this file.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_index.h"
+#include "page/page_reader.h"
+#include "pg/arena.h"
+#include "pg/guards.h"
+
+namespace vext::hnsw {
+
+// Where the links of a node on a level are.
+struct LinkRow {
+    const SlotShape* shape;
+    BlockNumber block;
+    uint32 slot;
+    SlotNumber node;
+    int level;
+};
+
+// The links of a row on its page; nullptrs when the row no longer belongs to the node.
+struct LinkView {
+    uint16* count;
+    SlotNumber* links;
+};
+
+class HnswStore {
+public:
+    explicit HnswStore(const HnswIndex& index)
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()) {}
+
+    const HnswIndex& index() const { return index_; }
+    page::PageReader& reader() { return reader_; }
+
+    // `code` must outlive the searches. `bounds`: candidates get lower bounds.
+    void set_query(const uint8* code, bool bounds) {
+        index_.codec->prepare(code, index_.dim(), &query_);
+        bounds_ = bounds;
+    }
+
+    size_t links(SlotNumber node, int level, uint32* out);
+    void prefetch_links(SlotNumber node, int level);
+    void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
+    float bound(codec::Key key, const uint8* code) const {
+        return bounds_ ? index_.codec->lower_bound(query_, code, key) : 0;
+    }
+
+    // Two passes: ask memory for the lines of all nodes where the hints say they are, then score one by one.
+    template <typename Emit>
+    void score(const SlotNumber* nodes, size_t n, Emit emit) {
+        for (size_t i = 0; i < n; i++) prefetch_code(nodes[i]);
+        for (size_t i = 0; i < n; i++) {
+            read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
+                codec::Key key;
+                index_.codec->score(query_, &code, 1, &key);
+                emit(key, nodes[i], node->generation, code);
+            });
+        }
+        scored_ += n;
+    }
+
+    // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
+    // its number runs (README.md, "Reuse of slots"), so no lock is needed; replay on a standby knows no such rule.
+    template <typename Use>
+    void read_code(SlotNumber number, Use use) {
+        const SlotShape& nodes = index_.layout.nodes;
+        pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
+        format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        if (!lock_codes_) {
+            use(node, code_at(index_, node));
+        } else {
+            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+            use(node, code_at(index_, node));
+        }
+    }
+
+    // Finds the row without holding locks; false when the node has none on that level (any more).
+    bool find_row(SlotNumber node, int level, LinkRow* row);
+    // The links of a row on its locked page. {} when the row changed hands. ERROR: an impossible count.
+    LinkView view_row(Page page, const LinkRow& row);
+
+    uint64 scored() const { return scored_; }
+
+private:
+    void prefetch_code(SlotNumber number);
+
+    const HnswIndex& index_;
+    page::PageReader reader_;
+    bool lock_codes_;
+    bool bounds_ = false;
+    codec::Query query_{};
+    uint64 scored_ = 0;
+};
+
+}  // namespace vext::hnsw

@@ -1,0 +1,32 @@
+// What an operator class means to an access method: element type and metric. They are derived from the functions
+// that the operator class names, as pgvector's do, so that its catalogs keep their meaning.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+
+namespace vext::index {
+
+// Support functions of an operator class, by pgvector's numbers.
+inline constexpr uint16 kDistanceProc = 1;
+inline constexpr uint16 kNormProc = 2;
+inline constexpr uint16 kTypeInfoProc = 3;
+inline constexpr uint16 kSupportProcs = 3;
+
+struct OpclassMeaning {
+    codec::Element element;
+    codec::Metric metric;
+};
+
+// Of an index's first column. ERROR where the functions are not ours.
+OpclassMeaning opclass_meaning(Relation index);
+
+// The vector of a datum as the codecs take it; detoasts into the current memory context.
+struct VectorValue {
+    const void* elements;
+    uint32 dim;
+};
+VectorValue vector_value(codec::Element element, Datum datum);
+
+}  // namespace vext::index

@@ -1,0 +1,85 @@
+#include "page/page_reader.h"
+
+extern "C" {
+#include "utils/hsearch.h"
+}
+
+#include <algorithm>
+
+namespace vext::page {
+
+uint64 hint_epoch = 1;
+
+namespace {
+
+// ReadRecentBuffer does not raise the usage count: every so often a plain ReadBuffer does, or pages that are
+// used all the time would look cold to the clock sweep.
+constexpr uint32 kTouchEvery = 32;
+
+// Hints of files that are gone stay until this many have gathered; then all are dropped.
+constexpr long kMaxFiles = 256;
+
+MemoryContext hint_context = nullptr;
+HTAB* hint_table = nullptr;
+
+void drop_hints() {
+    hint_table = nullptr;
+    hint_epoch++;
+    if (hint_context == nullptr) {
+        hint_context = AllocSetContextCreate(TopMemoryContext, "vectorext buffer hints", ALLOCSET_DEFAULT_SIZES);
+    } else {
+        MemoryContextReset(hint_context);
+    }
+    HASHCTL info{};
+    info.keysize = sizeof(pg::FileLocator);
+    info.entrysize = sizeof(BufferHints);
+    info.hcxt = hint_context;
+    hint_table = hash_create("vectorext buffer hints", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void enlarge(BufferHints* hints, BlockNumber wanted) {
+    size_t bytes = static_cast<size_t>(wanted) * sizeof(Buffer);
+    hints->buffers = static_cast<Buffer*>(hints->buffers == nullptr ? MemoryContextAllocHuge(hint_context, bytes)
+                                                                    : repalloc_huge(hints->buffers, bytes));
+    std::fill(hints->buffers + hints->count, hints->buffers + wanted, InvalidBuffer);
+    hints->count = wanted;
+}
+
+}  // namespace
+
+PageReader::PageReader(Relation index) : index_(index) { find_hints(); }
+
+void PageReader::find_hints() {
+    if (hint_table == nullptr || hash_get_num_entries(hint_table) >= kMaxFiles) drop_hints();
+    pg::FileLocator file = pg::file_locator(index_);
+    bool found;
+    hints_ = static_cast<BufferHints*>(hash_search(hint_table, &file, HASH_ENTER, &found));
+    if (!found) {
+        hints_->buffers = nullptr;
+        hints_->count = 0;
+    }
+    epoch_ = hint_epoch;
+}
+
+Buffer PageReader::pin(BlockNumber block, const SlotShape& shape) {
+    Buffer hint = hint_of(block);
+    if (hint != InvalidBuffer && ++touches_ % kTouchEvery != 0 &&
+        ReadRecentBuffer(pg::file_locator(index_), MAIN_FORKNUM, block, hint)) {
+        return hint;
+    }
+    return pin_slowly(block, shape);
+}
+
+Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
+    if (block >= block_count_) {
+        block_count_ = RelationGetNumberOfBlocks(index_);
+        if (block >= block_count_) report_corrupted(index_, block, "a reference past the end");
+    }
+    if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
+    Buffer buffer = ReadBuffer(index_, block);
+    check_page(index_, block, BufferGetPage(buffer), shape);
+    hints_->buffers[block] = buffer;
+    return buffer;
+}
+
+}  // namespace vext::page

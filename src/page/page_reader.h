@@ -1,0 +1,50 @@
+// Reading slot pages of one index quickly: each backend remembers in which buffer it last saw a block, so that a
+// lookup needs no shared hash table (ReadRecentBuffer). A page is validated when it is looked up the slow way.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "page/slot_page.h"
+
+namespace vext::page {
+
+// The buffers in which this backend last saw the blocks of one relation file.
+struct BufferHints {
+    pg::FileLocator file;  // hash key
+    Buffer* buffers;
+    BlockNumber count;
+};
+extern uint64 hint_epoch;  // changes when all hints were dropped
+
+class PageReader {
+public:
+    // The relation must stay open as long as the reader.
+    explicit PageReader(Relation index);
+
+    // Pins the page of a block, which must be of the shape's kind. ERROR: the index is corrupted.
+    Buffer pin(BlockNumber block, const SlotShape& shape);
+
+    // Where the block probably is in memory, or nullptr. Good for prefetching and nothing else.
+    const char* guess(BlockNumber block) {
+        Buffer hint = hint_of(block);
+        return hint <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(hint));
+    }
+
+    Relation index() const { return index_; }
+
+private:
+    Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
+    void find_hints();
+    Buffer hint_of(BlockNumber block) {
+        if (epoch_ != hint_epoch) find_hints();
+        return block < hints_->count ? hints_->buffers[block] : InvalidBuffer;
+    }
+
+    Relation index_;
+    BufferHints* hints_ = nullptr;
+    uint64 epoch_ = 0;
+    BlockNumber block_count_ = 0;
+    uint32 touches_ = 0;
+};
+
+}  // namespace vext::page

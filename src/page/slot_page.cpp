@@ -1,0 +1,34 @@
+#include "page/slot_page.h"
+
+namespace vext::page {
+
+void init_page(Page page, const SlotShape& shape) {
+    PageInit(page, BLCKSZ, sizeof(PageTail));
+    auto* header = reinterpret_cast<PageHeader>(page);
+    header->pd_lower = static_cast<LocationIndex>(kSlotAreaStart + shape.per_page * shape.slot_bytes);
+    PageTail* tail = tail_of(page);
+    tail->next_free = InvalidBlockNumber;
+    tail->kind = static_cast<uint16>(shape.kind);
+    tail->listed = 0;
+    tail->page_id = format::kPageId;
+}
+
+void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape) {
+    if (PageIsNew(page)) report_corrupted(index, block, "an empty page");
+    if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTail)) || PageGetPageSize(page) != BLCKSZ) {
+        report_corrupted(index, block, "a page of another layout");
+    }
+    const PageTail* tail = tail_of(page);
+    if (tail->page_id != format::kPageId || tail->kind != static_cast<uint16>(shape.kind)) {
+        report_corrupted(index, block, "a page of another kind");
+    }
+}
+
+void report_corrupted(Relation index, BlockNumber block, const char* what) {
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("index \"%s\" is corrupted: %s at block %u", RelationGetRelationName(index), what, block),
+            errhint("REINDEX the index."));
+    pg_unreachable();
+}
+
+}  // namespace vext::page

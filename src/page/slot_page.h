@@ -1,0 +1,52 @@
+// Pages of fixed-size slots, addressed by arithmetic: number = block * per_page + slot. One place for how such a
+// page is laid out, initialised and validated.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "format/hnsw_format.h"
+
+namespace vext::page {
+
+using format::PageKind;
+using format::PageTail;
+using format::SlotNumber;
+
+// The slots of one kind of page.
+struct SlotShape {
+    PageKind kind;
+    uint32 slot_bytes;
+    uint32 per_page;
+
+    BlockNumber block(SlotNumber n) const { return n / per_page; }
+    uint32 slot(SlotNumber n) const { return n % per_page; }
+    SlotNumber number(BlockNumber block, uint32 slot) const { return block * per_page + slot; }
+    // Blocks at and above this one have no slot numbers left.
+    BlockNumber block_limit() const { return (format::kNoSlot - per_page) / per_page; }
+};
+
+inline constexpr uint32 kSlotAlignment = 8;
+inline constexpr uint32 kSlotAreaStart = MAXALIGN(SizeOfPageHeaderData);
+inline constexpr uint32 kSlotArea = BLCKSZ - kSlotAreaStart - MAXALIGN(sizeof(PageTail));
+
+// A shape with as many slots as fit; per_page is 0 when not even one does.
+inline SlotShape make_shape(PageKind kind, size_t bytes) {
+    size_t aligned = (bytes + kSlotAlignment - 1) / kSlotAlignment * kSlotAlignment;
+    return {kind, static_cast<uint32>(aligned), static_cast<uint32>(kSlotArea / aligned)};
+}
+
+inline PageTail* tail_of(Page page) { return reinterpret_cast<PageTail*>(PageGetSpecialPointer(page)); }
+
+inline char* slot_at(Page page, const SlotShape& shape, uint32 slot) {
+    return static_cast<char*>(page) + kSlotAreaStart + slot * shape.slot_bytes;
+}
+
+// An empty page of a shape. pd_lower lies past the last slot: generic WAL zeroes what is between it and pd_upper.
+void init_page(Page page, const SlotShape& shape);
+
+// ERROR (index corrupted, HINT REINDEX) unless the page is one of this shape.
+void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape);
+
+[[noreturn]] void report_corrupted(Relation index, BlockNumber block, const char* what);
+
+}  // namespace vext::page
