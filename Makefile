@@ -48,10 +48,13 @@ $(UNIT_TESTS): $(UNIT_DIR)/%: $(UNIT_DIR)/test/unit/%.o $(UNIT_LIB_OBJ)
 -include $(wildcard $(UNIT_DIR)/*/*/*.d)
 
 # ---- instruction sets: the flags of each kernel file, 1:1 with the tests in src/simd/dispatch.cpp -
+# -ffp-contract=off everywhere: what is fused is written as such (src/simd/kernels-inl.h).
 HOST_CPU := $(shell uname -m)
+SIMD_FLAGS_kernels_scalar = -ffp-contract=off -fno-tree-vectorize -fno-tree-slp-vectorize
+SIMD_FLAGS_kernels_baseline = -ffp-contract=off
 ifeq ($(HOST_CPU),x86_64)
-SIMD_FLAGS_kernels_avx2 = -mavx2 -mfma -mf16c -mpopcnt
-SIMD_FLAGS_kernels_avx512 = -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mpopcnt
+SIMD_FLAGS_kernels_avx2 = -ffp-contract=off -mavx2 -mfma -mf16c -mpopcnt
+SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mpopcnt
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
@@ -84,7 +87,7 @@ include $(PGXS)
 
 # Debian builds server modules for size and debug alike; kernels and the graph want -O3 inlining.
 override CXXFLAGS += -O3
-$(foreach k,avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
+$(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
 sql/vectorext--$(VERSION).sql: sql/vectorext.sql vectorext.control
 	cp $< $@

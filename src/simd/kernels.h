@@ -38,9 +38,9 @@ struct Kernels {
                         uint32_t* out) noexcept;
     float (*l1_u8)(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept;
 
-    // Coding. min_max_f32: dim >= 1, finite input. quantize_u8: code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255),
-    // round half to even, in float, bit for bit the same on every instruction set (no fused multiply-add); gives the
-    // sums of the codes.
+    // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8:
+    // code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255), round half to even, in float, bit for bit the same on
+    // every instruction set (no fused multiply-add); gives the sums of the codes.
     MinMax (*min_max_f32)(const float* x, size_t dim) noexcept;
     CodeSums (*quantize_u8)(const float* x, size_t dim, float lo, float inv_step, uint8_t* code) noexcept;
     // Sum over i of (x[i] - (lo + step code[i]))^2, and of |...|, each in double.
@@ -48,7 +48,7 @@ struct Kernels {
     double (*residual_abs_u8)(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept;
 };
 
-// The table in use. Points at the baseline table until select() is called.
+// The table in use. Points at the baseline table until select().
 extern const Kernels* active;
 
 // Levels in ascending order; a machine has some of them. `scalar` is the reference of the unit tests: plain
@@ -57,5 +57,8 @@ enum class Level : int { automatic, scalar, baseline, avx2, avx512, vnni };
 
 // The table of a level, or nullptr where this machine (or this build) cannot run it. automatic: the best one.
 const Kernels* table_for(Level level) noexcept;
+
+// Makes it the active table. False, and no change, where there is none.
+bool select(Level level) noexcept;
 
 }  // namespace vext::simd

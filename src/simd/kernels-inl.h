@@ -1,0 +1,292 @@
+// Every vector kernel, once; a file of a few lines compiles it for each instruction set. Such a file renames the xsimd
+// namespace first: otherwise the linker would merge the inline functions of different instruction sets, and the
+// AVX-512 copy of one could run on a machine without it.
+//
+// Compiled with -ffp-contract=off: a multiply-add is fused where it says xsimd::fma, and nowhere else. That makes
+// quantize_u8 the same everywhere, and cosine_sums_f32 the same as dot_f32.
+#include <cstring>
+#include <xsimd/xsimd.hpp>
+
+#include "simd/tables.h"
+
+#define VEXT_INLINE __attribute__((always_inline))
+
+namespace vext::simd {
+namespace {
+
+using F = xsimd::batch<float, VEXT_ARCH>;
+using D = xsimd::batch<double, VEXT_ARCH>;
+constexpr size_t W = F::size;
+
+// How much of a vector a step may touch: all lanes, or the first n (0 < n < W), the others reading as zero.
+struct Whole {};
+struct First {
+    size_t n;
+};
+
+}  // namespace
+}  // namespace vext::simd
+
+// What xsimd lacks: load_first, codes, lower, upper, store_codes and the 8-bit products of struct Codes.
+#include VEXT_PRIM
+
+namespace vext::simd {
+namespace {
+
+inline F load(const float* p, Whole) { return F::load_unaligned(p); }
+inline F load(const float* p, First f) { return load_first(p, f.n); }
+
+inline F load_codes(const uint8_t* p, Whole) { return codes(p); }
+inline F load_codes(const uint8_t* p, First f) {
+    uint8_t buf[W] = {};
+    for (size_t i = 0; i < f.n; i++) buf[i] = p[i];
+    return codes(buf);
+}
+
+// The same of a result, for steps that zeros as input do not make zero. The doubles are lanes `from` and on.
+inline F keep(F v, Whole) { return v; }
+inline F keep(F v, First f) {
+    alignas(64) static constexpr float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return xsimd::select(F::load_aligned(lane) < F(float(f.n)), v, F(0.0f));
+}
+inline D keep(D v, Whole, size_t) { return v; }
+inline D keep(D v, First f, size_t from) {
+    alignas(64) static constexpr double lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return xsimd::select(D::load_unaligned(lane + from) < D(double(f.n)), v, D(0.0));
+}
+
+#if XSIMD_VERSION_MAJOR >= 9  // hadd was renamed
+template <class B> inline auto lane_sum(B v) { return xsimd::reduce_add(v); }
+#else
+template <class B> inline auto lane_sum(B v) { return xsimd::hadd(v); }
+#endif
+
+// The loop of all kernels that add floats. Four accumulators, since an addition takes about four cycles and the loads
+// of one step one. One shape for all: kernels that take the same steps round alike.
+template <class Acc, class Step> VEXT_INLINE inline Acc fold(size_t dim, Acc zero, Step step) {
+    Acc s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+    size_t i = 0;
+    for (; i + 4 * W <= dim; i += 4 * W) {
+        step(s0, i, Whole{});
+        step(s1, i + W, Whole{});
+        step(s2, i + 2 * W, Whole{});
+        step(s3, i + 3 * W, Whole{});
+    }
+    for (; i + W <= dim; i += W) step(s0, i, Whole{});
+    if (i < dim) step(s1, i, First{dim - i});
+    return (s0 + s1) + (s2 + s3);
+}
+
+struct DoubleSums {  // the two halves of a float vector, widened
+    D lower, upper;
+    friend DoubleSums operator+(DoubleSums x, DoubleSums y) { return {x.lower + y.lower, x.upper + y.upper}; }
+};
+
+struct CosineVectors {
+    F dot, norm_a_sq, norm_b_sq;
+    friend CosineVectors operator+(CosineVectors x, CosineVectors y) {
+        return {x.dot + y.dot, x.norm_a_sq + y.norm_a_sq, x.norm_b_sq + y.norm_b_sq};
+    }
+};
+
+float l2_sq_f32(const float* a, const float* b, size_t dim) noexcept {
+    return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
+        const F d = load(a + i, part) - load(b + i, part);
+        s = xsimd::fma(d, d, s);
+    }));
+}
+
+float dot_f32(const float* a, const float* b, size_t dim) noexcept {
+    return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
+        s = xsimd::fma(load(a + i, part), load(b + i, part), s);
+    }));
+}
+
+float l1_f32(const float* a, const float* b, size_t dim) noexcept {
+    return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
+        s = s + xsimd::abs(load(a + i, part) - load(b + i, part));
+    }));
+}
+
+CosineSums cosine_sums_f32(const float* a, const float* b, size_t dim) noexcept {
+    const CosineVectors zero{F(0.0f), F(0.0f), F(0.0f)};
+    const CosineVectors s = fold(dim, zero, [=](CosineVectors& s, size_t i, auto part) VEXT_INLINE {
+        const F x = load(a + i, part), y = load(b + i, part);
+        s.dot = xsimd::fma(x, y, s.dot);
+        s.norm_a_sq = xsimd::fma(x, x, s.norm_a_sq);
+        s.norm_b_sq = xsimd::fma(y, y, s.norm_b_sq);
+    });
+    return {lane_sum(s.dot), lane_sum(s.norm_a_sq), lane_sum(s.norm_b_sq)};
+}
+
+double norm_sq_f32(const float* a, size_t dim) noexcept {
+    const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
+        const F x = load(a + i, part);
+        const D lo = lower(x), hi = upper(x);
+        s.lower = xsimd::fma(lo, lo, s.lower);
+        s.upper = xsimd::fma(hi, hi, s.upper);
+    });
+    return lane_sum(s.lower + s.upper);
+}
+
+// ---- 8-bit codes. Codes::dot(s, a, b) adds a * (b - Codes::kOffset): vpdpbusd wants its second operand signed, and
+// kOffset * sum(a) is added at the end.
+
+// Codes i..dim of p; nothing before p or behind p + dim is read.
+inline Codes last_codes(const uint8_t* p, size_t i, size_t dim) {
+    return Codes::load_last(p + dim, dim - i, dim >= Codes::kWidth);
+}
+
+template <class C> inline typename C::Sum with_offset(typename C::Sum s, typename C::Sum sum_a) {
+    if constexpr (C::kOffset != 0) return C::plus_times_offset(s, sum_a);
+    return s;
+}
+
+inline uint32_t sum_u8(const uint8_t* a, size_t dim) noexcept {
+    Codes::Sum s = Codes::zero();
+    size_t i = 0;
+    for (; i + Codes::kWidth <= dim; i += Codes::kWidth) s = Codes::add(s, Codes::load(a + i));
+    if (i < dim) s = Codes::add(s, last_codes(a, i, dim));
+    return Codes::total(s);
+}
+
+uint32_t dot_u8(const uint8_t* a, const uint8_t* b, size_t dim) noexcept {
+    constexpr size_t w = Codes::kWidth;
+    Codes::Sum s0 = Codes::zero(), s1 = s0, s2 = s0, s3 = s0, sum_a0 = s0, sum_a1 = s0;
+    const auto step = [&](Codes::Sum& s, Codes::Sum& sum_a, Codes x, Codes y) VEXT_INLINE {
+        s = Codes::dot(s, x, y);
+        if constexpr (Codes::kOffset != 0) sum_a = Codes::add(sum_a, x);
+    };
+    size_t i = 0;
+    for (; i + 4 * w <= dim; i += 4 * w) {
+        step(s0, sum_a0, Codes::load(a + i), Codes::load(b + i));
+        step(s1, sum_a1, Codes::load(a + i + w), Codes::load(b + i + w));
+        step(s2, sum_a0, Codes::load(a + i + 2 * w), Codes::load(b + i + 2 * w));
+        step(s3, sum_a1, Codes::load(a + i + 3 * w), Codes::load(b + i + 3 * w));
+    }
+    for (; i + w <= dim; i += w) step(s1, sum_a0, Codes::load(a + i), Codes::load(b + i));
+    if (i < dim) step(s2, sum_a1, last_codes(a, i, dim), last_codes(b, i, dim));
+    const Codes::Sum s = Codes::plus(Codes::plus(s0, s1), Codes::plus(s2, s3));
+    return Codes::total(with_offset<Codes>(s, Codes::plus(sum_a0, sum_a1)));
+}
+
+// Four rows at a time share the loads of the query, its sum and the adding across lanes.
+void dot_u8_many(const uint8_t* query, const uint8_t* const* rows, size_t n, size_t dim, uint32_t* out) noexcept {
+    constexpr size_t w = Codes::kWidth;
+    uint32_t offset = 0;
+    if constexpr (Codes::kOffset != 0) offset = Codes::kOffset * sum_u8(query, dim);
+    size_t r = 0;
+    for (; r + 4 <= n; r += 4) {
+        const uint8_t *r0 = rows[r], *r1 = rows[r + 1], *r2 = rows[r + 2], *r3 = rows[r + 3];
+        Codes::Sum s0 = Codes::zero(), s1 = s0, s2 = s0, s3 = s0;
+        size_t i = 0;
+        for (; i + w <= dim; i += w) {
+            const Codes q = Codes::load(query + i);
+            s0 = Codes::dot(s0, q, Codes::load(r0 + i));
+            s1 = Codes::dot(s1, q, Codes::load(r1 + i));
+            s2 = Codes::dot(s2, q, Codes::load(r2 + i));
+            s3 = Codes::dot(s3, q, Codes::load(r3 + i));
+        }
+        if (i < dim) {
+            const Codes q = last_codes(query, i, dim);
+            s0 = Codes::dot(s0, q, last_codes(r0, i, dim));
+            s1 = Codes::dot(s1, q, last_codes(r1, i, dim));
+            s2 = Codes::dot(s2, q, last_codes(r2, i, dim));
+            s3 = Codes::dot(s3, q, last_codes(r3, i, dim));
+        }
+        Codes::store_totals(out + r, s0, s1, s2, s3, offset);
+    }
+    for (; r < n; r++) out[r] = dot_u8(query, rows[r], dim);
+}
+
+float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept {
+    const F sa(step_a), sb(step_b), d(delta);
+    return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
+        const F x = xsimd::fma(sa, load_codes(a + i, part), d);
+        s = s + keep(xsimd::abs(xsimd::fnma(sb, load_codes(b + i, part), x)), part);
+    }));
+}
+
+// ---- coding
+
+MinMax min_max_f32(const float* x, size_t dim) noexcept {
+    float lo = x[0], hi = x[0];
+    if (dim >= W) {
+        const F first = load(x, Whole{}), last = load(x + dim - W, Whole{});  // these overlap, which does no harm
+        F lo0 = xsimd::min(first, last), hi0 = xsimd::max(first, last), lo1 = lo0, hi1 = hi0;
+        size_t i = W;
+        for (; i + 2 * W <= dim; i += 2 * W) {
+            const F v0 = load(x + i, Whole{}), v1 = load(x + i + W, Whole{});
+            lo0 = xsimd::min(lo0, v0), hi0 = xsimd::max(hi0, v0);
+            lo1 = xsimd::min(lo1, v1), hi1 = xsimd::max(hi1, v1);
+        }
+        if (i + W <= dim) lo1 = xsimd::min(lo1, load(x + i, Whole{})), hi1 = xsimd::max(hi1, load(x + i, Whole{}));
+        float lane_lo[W], lane_hi[W];
+        xsimd::min(lo0, lo1).store_unaligned(lane_lo);
+        xsimd::max(hi0, hi1).store_unaligned(lane_hi);
+        for (size_t k = 0; k < W; k++) {
+            lo = lane_lo[k] < lo ? lane_lo[k] : lo;
+            hi = lane_hi[k] > hi ? lane_hi[k] : hi;
+        }
+    } else {
+        for (size_t k = 1; k < dim; k++) {
+            lo = x[k] < lo ? x[k] : lo;
+            hi = x[k] > hi ? x[k] : hi;
+        }
+    }
+    return {lo + 0.0f, hi + 0.0f};  // -0 becomes 0: which of the two zeros is found depends on the order
+}
+
+CodeSums quantize_u8(const float* x, size_t dim, float lo, float inv_step, uint8_t* code) noexcept {
+    const F vlo(lo), vinv(inv_step), zero(0.0f), top(255.0f);
+    // Clamping before rounding is the same, since the ends are integers, and keeps the conversion in range.
+    const auto scaled = [=](F v) VEXT_INLINE { return xsimd::min(xsimd::max((v - vlo) * vinv, zero), top); };
+    size_t i = 0;
+    for (; i + W <= dim; i += W) store_codes(scaled(load(x + i, Whole{})), code + i);
+    if (i < dim) {
+        uint8_t buf[W];
+        store_codes(scaled(load(x + i, First{dim - i})), buf);
+        memcpy(code + i, buf, dim - i);
+    }
+    return {sum_u8(code, dim), dot_u8(code, code, dim)};
+}
+
+// step * code and its sum with lo are formed in double, so a term is the same on every instruction set.
+template <class Term>
+VEXT_INLINE inline double residual(const float* x, const uint8_t* code, size_t dim, float lo, float step, Term term) {
+    const D vlo = D(double(lo)), vstep = D(double(step));
+    const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
+        const F v = load(x + i, part), c = load_codes(code + i, part);
+        s.lower = term(s.lower, keep(lower(v) - xsimd::fma(vstep, lower(c), vlo), part, 0));
+        s.upper = term(s.upper, keep(upper(v) - xsimd::fma(vstep, upper(c), vlo), part, W / 2));
+    });
+    return lane_sum(s.lower + s.upper);
+}
+
+double residual_sq_u8(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept {
+    return residual(x, code, dim, lo, step, [](D s, D d) VEXT_INLINE { return xsimd::fma(d, d, s); });
+}
+
+double residual_abs_u8(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept {
+    return residual(x, code, dim, lo, step, [](D s, D d) VEXT_INLINE { return s + xsimd::abs(d); });
+}
+
+}  // namespace
+
+const Kernels VEXT_TABLE = {
+    .name = VEXT_NAME,
+    .l2_sq_f32 = l2_sq_f32,
+    .dot_f32 = dot_f32,
+    .l1_f32 = l1_f32,
+    .cosine_sums_f32 = cosine_sums_f32,
+    .norm_sq_f32 = norm_sq_f32,
+    .dot_u8 = dot_u8,
+    .dot_u8_many = dot_u8_many,
+    .l1_u8 = l1_u8,
+    .min_max_f32 = min_max_f32,
+    .quantize_u8 = quantize_u8,
+    .residual_sq_u8 = residual_sq_u8,
+    .residual_abs_u8 = residual_abs_u8,
+};
+
+}  // namespace vext::simd

@@ -1,0 +1,71 @@
+// AVX2: what xsimd lacks.
+#include <immintrin.h>
+
+namespace vext::simd {
+namespace {
+
+inline F load_first(const float* p, size_t n) {
+    static constexpr int32_t mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return F(_mm256_maskload_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + 8 - n))));
+}
+
+inline F codes(const uint8_t* p) {
+    return F(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))));
+}
+
+inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the control word says by default
+    const __m256i i = _mm256_cvtps_epi32(v);
+    const __m128i s = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(s, s));
+}
+
+inline D lower(F v) { return D(_mm256_cvtps_pd(_mm256_castps256_ps128(v))); }
+inline D upper(F v) { return D(_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))); }
+
+// Thirty-two codes, split into even and odd ones: two instructions that run on most ports, where vpmovzxbw has one port.
+struct Codes {
+    static constexpr size_t kWidth = 32;
+    static constexpr uint32_t kOffset = 0;
+    using Sum = __m256i;
+    __m256i even, odd;
+
+    static Codes split(__m256i v) { return {_mm256_and_si256(v, _mm256_set1_epi16(0xff)), _mm256_srli_epi16(v, 8)}; }
+    static Codes load(const uint8_t* p) { return split(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+    static Codes load_last(const uint8_t* end, size_t n, bool whole) {
+        alignas(32) uint8_t buf[kWidth] = {};
+        if (!whole) {
+            for (size_t i = 0; i < n; i++) buf[i] = end[i - n];
+            return load(buf);
+        }
+        alignas(32) static constexpr uint8_t position[kWidth] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                                                 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                                                 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+        const __m256i at = _mm256_load_si256(reinterpret_cast<const __m256i*>(position));
+        const __m256i mask = _mm256_cmpgt_epi8(at, _mm256_set1_epi8(char(kWidth - 1 - n)));
+        const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(end - kWidth));
+        return split(_mm256_and_si256(v, mask));
+    }
+    static Sum zero() { return _mm256_setzero_si256(); }
+    static Sum plus(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
+    static Sum dot(Sum s, Codes a, Codes b) {
+        return plus(plus(s, _mm256_madd_epi16(a.even, b.even)), _mm256_madd_epi16(a.odd, b.odd));
+    }
+    static Sum add(Sum s, Codes a) {
+        return plus(s, _mm256_madd_epi16(_mm256_add_epi16(a.even, a.odd), _mm256_set1_epi16(1)));
+    }
+    static __m128i halves(Sum s) {
+        return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    }
+    static uint32_t total(Sum sum) {
+        __m128i s = halves(sum);
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
+        return uint32_t(_mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(2, 3, 0, 1)))));
+    }
+    static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t) {
+        const __m128i sums = halves(_mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums);
+    }
+};
+
+}  // namespace
+}  // namespace vext::simd

@@ -1,0 +1,76 @@
+// AVX-512 (F, DQ, BW, VL), with or without VNNI: what xsimd lacks.
+#include <immintrin.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // _mm512_undefined_ps of GCC 12 itself
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+namespace vext::simd {
+namespace {
+
+inline F load_first(const float* p, size_t n) { return F(_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p)); }
+
+inline F codes(const uint8_t* p) {
+    return F(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))));
+}
+
+inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the control word says by default
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(v)));
+}
+
+inline D lower(F v) { return D(_mm512_cvtps_pd(_mm512_castps512_ps256(v))); }
+inline D upper(F v) { return D(_mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))); }
+
+// Sixty-four codes.
+struct Codes {
+    static constexpr size_t kWidth = 64;
+    using Sum = __m512i;
+    __m512i v;
+
+    static Codes load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+    static Codes load_last(const uint8_t* end, size_t n, bool) {
+        return {_mm512_maskz_loadu_epi8((__mmask64(1) << n) - 1, end - n)};
+    }
+    static Sum zero() { return _mm512_setzero_si512(); }
+    static Sum plus(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+
+#ifdef __AVX512VNNI__
+    static constexpr uint32_t kOffset = 128;
+    static Sum dot(Sum s, Codes a, Codes b) {
+        return _mm512_dpbusd_epi32(s, a.v, _mm512_xor_si512(b.v, _mm512_set1_epi8(char(0x80))));
+    }
+    static Sum add(Sum s, Codes a) { return _mm512_dpbusd_epi32(s, a.v, _mm512_set1_epi8(1)); }
+    static Sum plus_times_offset(Sum s, Sum a) { return plus(s, _mm512_slli_epi32(a, 7)); }
+#else
+    static constexpr uint32_t kOffset = 0;
+    __m512i even() const { return _mm512_and_si512(v, _mm512_set1_epi16(0xff)); }
+    __m512i odd() const { return _mm512_srli_epi16(v, 8); }
+    static Sum dot(Sum s, Codes a, Codes b) {
+        return plus(plus(s, _mm512_madd_epi16(a.even(), b.even())), _mm512_madd_epi16(a.odd(), b.odd()));
+    }
+    static Sum add(Sum s, Codes a) {
+        return plus(s, _mm512_madd_epi16(_mm512_add_epi16(a.even(), a.odd()), _mm512_set1_epi16(1)));
+    }
+#endif
+
+    static __m256i halves(Sum s) {
+        return _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64(s, 1));
+    }
+    static __m128i quarters(__m256i s) {
+        return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    }
+    static uint32_t total(Sum sum) {
+        __m128i s = quarters(halves(sum));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
+        return uint32_t(_mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(2, 3, 0, 1)))));
+    }
+    static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t offset) {
+        const __m256i ab = _mm256_hadd_epi32(halves(a), halves(b)), cd = _mm256_hadd_epi32(halves(c), halves(d));
+        const __m128i sums = quarters(_mm256_hadd_epi32(ab, cd));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_add_epi32(sums, _mm_set1_epi32(int32_t(offset))));
+    }
+};
+
+}  // namespace
+}  // namespace vext::simd

@@ -1,0 +1,62 @@
+// NEON on aarch64: what xsimd lacks.
+#include <arm_neon.h>
+
+namespace vext::simd {
+namespace {
+
+inline F load_first(const float* p, size_t n) {  // n = 1, 2, 3
+    float buf[4] = {p[0], n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, 0.0f};
+    return F(vld1q_f32(buf));
+}
+
+inline F codes(const uint8_t* p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return F(vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))))));
+}
+
+inline void store_codes(F v, uint8_t* p) {
+    const uint16x4_t s = vmovn_u32(vcvtnq_u32_f32(v));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(s, s))), 0);
+    memcpy(p, &four, sizeof four);
+}
+
+inline D lower(F v) { return D(vcvt_f64_f32(vget_low_f32(v))); }
+inline D upper(F v) { return D(vcvt_high_f64_f32(v)); }
+
+// Sixteen codes.
+struct Codes {
+    static constexpr size_t kWidth = 16;
+    static constexpr uint32_t kOffset = 0;
+    using Sum = uint32x4_t;
+    uint8x16_t v;
+
+    static Codes load(const uint8_t* p) { return {vld1q_u8(p)}; }
+    static Codes load_last(const uint8_t* end, size_t n, bool whole) {
+        uint8_t buf[kWidth] = {};
+        if (!whole) {
+            for (size_t i = 0; i < n; i++) buf[i] = end[i - n];
+            return load(buf);
+        }
+        static constexpr uint8_t position[kWidth] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        return {vandq_u8(vld1q_u8(end - kWidth), vcgeq_u8(vld1q_u8(position), vdupq_n_u8(uint8_t(kWidth - n))))};
+    }
+    static Sum zero() { return vdupq_n_u32(0); }
+    static Sum plus(Sum a, Sum b) { return vaddq_u32(a, b); }
+#ifdef __ARM_FEATURE_DOTPROD
+    static Sum dot(Sum s, Codes a, Codes b) { return vdotq_u32(s, a.v, b.v); }
+#else
+    static Sum dot(Sum s, Codes a, Codes b) {
+        s = vpadalq_u16(s, vmull_u8(vget_low_u8(a.v), vget_low_u8(b.v)));
+        return vpadalq_u16(s, vmull_high_u8(a.v, b.v));
+    }
+#endif
+    static Sum add(Sum s, Codes a) { return vpadalq_u16(s, vpaddlq_u8(a.v)); }
+    static uint32_t total(Sum s) { return vaddvq_u32(s); }
+    static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t) {
+        vst1q_u32(out, vpaddq_u32(vpaddq_u32(a, b), vpaddq_u32(c, d)));
+    }
+};
+
+}  // namespace
+}  // namespace vext::simd

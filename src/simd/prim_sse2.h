@@ -1,0 +1,70 @@
+// SSE2: what xsimd lacks.
+#include <emmintrin.h>
+
+namespace vext::simd {
+namespace {
+
+inline F load_first(const float* p, size_t n) {  // n = 1, 2, 3
+    if (n == 1) return F(_mm_load_ss(p));
+    const __m128 two = _mm_castpd_ps(_mm_loadl_pd(_mm_setzero_pd(), reinterpret_cast<const double*>(p)));
+    return F(n == 2 ? two : _mm_movelh_ps(two, _mm_load_ss(p + 2)));
+}
+
+inline F codes(const uint8_t* p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    const __m128i zero = _mm_setzero_si128();
+    return F(_mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero), zero)));
+}
+
+inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the control word says by default
+    const __m128i i = _mm_cvtps_epi32(v), s = _mm_packs_epi32(i, i);
+    const int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(s, s));
+    memcpy(p, &four, sizeof four);
+}
+
+inline D lower(F v) { return D(_mm_cvtps_pd(v)); }
+inline D upper(F v) { return D(_mm_cvtps_pd(_mm_movehl_ps(v, v))); }
+
+// Sixteen codes, split into even and odd ones: cheaper than unpacking halves.
+struct Codes {
+    static constexpr size_t kWidth = 16;
+    static constexpr uint32_t kOffset = 0;
+    using Sum = __m128i;
+    __m128i even, odd;
+
+    static Codes split(__m128i v) { return {_mm_and_si128(v, _mm_set1_epi16(0xff)), _mm_srli_epi16(v, 8)}; }
+    static Codes load(const uint8_t* p) { return split(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+    static Codes load_last(const uint8_t* end, size_t n, bool whole) {
+        alignas(16) uint8_t buf[kWidth] = {};
+        if (!whole) {
+            for (size_t i = 0; i < n; i++) buf[i] = end[i - n];
+            return load(buf);
+        }
+        const __m128i at = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        const __m128i mask = _mm_cmpgt_epi8(at, _mm_set1_epi8(char(kWidth - 1 - n)));
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - kWidth));
+        return split(_mm_and_si128(v, mask));
+    }
+    static Sum zero() { return _mm_setzero_si128(); }
+    static Sum plus(Sum a, Sum b) { return _mm_add_epi32(a, b); }
+    static Sum dot(Sum s, Codes a, Codes b) {
+        return plus(plus(s, _mm_madd_epi16(a.even, b.even)), _mm_madd_epi16(a.odd, b.odd));
+    }
+    static Sum add(Sum s, Codes a) {
+        return plus(s, _mm_madd_epi16(_mm_add_epi16(a.even, a.odd), _mm_set1_epi16(1)));
+    }
+    static uint32_t total(Sum s) {
+        s = plus(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
+        return uint32_t(_mm_cvtsi128_si32(plus(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(2, 3, 0, 1)))));
+    }
+    static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t) {
+        const __m128i ab = plus(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+        const __m128i cd = plus(_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+        const __m128i sums = plus(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums);
+    }
+};
+
+}  // namespace
+}  // namespace vext::simd
