@@ -2,7 +2,7 @@
 // namespace first: otherwise the linker would merge the inline functions of different instruction sets, and the
 // AVX-512 copy of one could run on a machine without it.
 //
-// Compiled with -ffp-contract=off: a multiply-add is fused where it says xsimd::fma, and nowhere else. That makes
+// Compiled with -ffp-contract=off: products are fused with sums in mul_add, and nowhere else. That makes
 // quantize_u8 the same everywhere, and cosine_sums_f32 the same as dot_f32.
 #include <cstring>
 #include <xsimd/xsimd.hpp>
@@ -27,7 +27,8 @@ struct First {
 }  // namespace
 }  // namespace vext::simd
 
-// What xsimd lacks: load_first, codes, lower, upper, store_codes and the 8-bit products of struct Codes.
+// What xsimd lacks: mul_add (8.1 does not fuse on AVX-512), load_first, codes, lower, upper, store_codes and the 8-bit
+// products of struct Codes.
 #include VEXT_PRIM
 
 namespace vext::simd {
@@ -92,13 +93,13 @@ struct CosineVectors {
 float l2_sq_f32(const float* a, const float* b, size_t dim) noexcept {
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
         const F d = load(a + i, part) - load(b + i, part);
-        s = xsimd::fma(d, d, s);
+        s = mul_add(d, d, s);
     }));
 }
 
 float dot_f32(const float* a, const float* b, size_t dim) noexcept {
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
-        s = xsimd::fma(load(a + i, part), load(b + i, part), s);
+        s = mul_add(load(a + i, part), load(b + i, part), s);
     }));
 }
 
@@ -112,9 +113,9 @@ CosineSums cosine_sums_f32(const float* a, const float* b, size_t dim) noexcept 
     const CosineVectors zero{F(0.0f), F(0.0f), F(0.0f)};
     const CosineVectors s = fold(dim, zero, [=](CosineVectors& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part), y = load(b + i, part);
-        s.dot = xsimd::fma(x, y, s.dot);
-        s.norm_a_sq = xsimd::fma(x, x, s.norm_a_sq);
-        s.norm_b_sq = xsimd::fma(y, y, s.norm_b_sq);
+        s.dot = mul_add(x, y, s.dot);
+        s.norm_a_sq = mul_add(x, x, s.norm_a_sq);
+        s.norm_b_sq = mul_add(y, y, s.norm_b_sq);
     });
     return {lane_sum(s.dot), lane_sum(s.norm_a_sq), lane_sum(s.norm_b_sq)};
 }
@@ -123,8 +124,8 @@ double norm_sq_f32(const float* a, size_t dim) noexcept {
     const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part);
         const D lo = lower(x), hi = upper(x);
-        s.lower = xsimd::fma(lo, lo, s.lower);
-        s.upper = xsimd::fma(hi, hi, s.upper);
+        s.lower = mul_add(lo, lo, s.lower);
+        s.upper = mul_add(hi, hi, s.upper);
     });
     return lane_sum(s.lower + s.upper);
 }
@@ -202,8 +203,8 @@ void dot_u8_many(const uint8_t* query, const uint8_t* const* rows, size_t n, siz
 float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept {
     const F sa(step_a), sb(step_b), d(delta);
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
-        const F x = xsimd::fma(sa, load_codes(a + i, part), d);
-        s = s + keep(xsimd::abs(xsimd::fnma(sb, load_codes(b + i, part), x)), part);
+        const F x = mul_add(sa, load_codes(a + i, part), d);
+        s = s + keep(xsimd::abs(neg_mul_add(sb, load_codes(b + i, part), x)), part);
     }));
 }
 
@@ -257,14 +258,14 @@ VEXT_INLINE inline double residual(const float* x, const uint8_t* code, size_t d
     const D vlo = D(double(lo)), vstep = D(double(step));
     const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
         const F v = load(x + i, part), c = load_codes(code + i, part);
-        s.lower = term(s.lower, keep(lower(v) - xsimd::fma(vstep, lower(c), vlo), part, 0));
-        s.upper = term(s.upper, keep(upper(v) - xsimd::fma(vstep, upper(c), vlo), part, W / 2));
+        s.lower = term(s.lower, keep(lower(v) - mul_add(vstep, lower(c), vlo), part, 0));
+        s.upper = term(s.upper, keep(upper(v) - mul_add(vstep, upper(c), vlo), part, W / 2));
     });
     return lane_sum(s.lower + s.upper);
 }
 
 double residual_sq_u8(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept {
-    return residual(x, code, dim, lo, step, [](D s, D d) VEXT_INLINE { return xsimd::fma(d, d, s); });
+    return residual(x, code, dim, lo, step, [](D s, D d) VEXT_INLINE { return mul_add(d, d, s); });
 }
 
 double residual_abs_u8(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept {

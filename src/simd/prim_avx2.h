@@ -4,6 +4,10 @@
 namespace vext::simd {
 namespace {
 
+inline F mul_add(F a, F b, F c) { return F(_mm256_fmadd_ps(a, b, c)); }
+inline D mul_add(D a, D b, D c) { return D(_mm256_fmadd_pd(a, b, c)); }
+inline F neg_mul_add(F a, F b, F c) { return F(_mm256_fnmadd_ps(a, b, c)); }
+
 inline F load_first(const float* p, size_t n) {
     static constexpr int32_t mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return F(_mm256_maskload_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + 8 - n))));
@@ -22,7 +26,7 @@ inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the contr
 inline D lower(F v) { return D(_mm256_cvtps_pd(_mm256_castps256_ps128(v))); }
 inline D upper(F v) { return D(_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))); }
 
-// Thirty-two codes, split into even and odd ones: two instructions that run on most ports, where vpmovzxbw has one port.
+// Thirty-two codes, split into even and odd ones by instructions that run on most ports; vpmovzxbw has only one.
 struct Codes {
     static constexpr size_t kWidth = 32;
     static constexpr uint32_t kOffset = 0;

@@ -9,6 +9,10 @@
 namespace vext::simd {
 namespace {
 
+inline F mul_add(F a, F b, F c) { return F(_mm512_fmadd_ps(a, b, c)); }
+inline D mul_add(D a, D b, D c) { return D(_mm512_fmadd_pd(a, b, c)); }
+inline F neg_mul_add(F a, F b, F c) { return F(_mm512_fnmadd_ps(a, b, c)); }
+
 inline F load_first(const float* p, size_t n) { return F(_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p)); }
 
 inline F codes(const uint8_t* p) {

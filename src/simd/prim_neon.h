@@ -4,6 +4,10 @@
 namespace vext::simd {
 namespace {
 
+inline F mul_add(F a, F b, F c) { return F(vfmaq_f32(c, a, b)); }
+inline D mul_add(D a, D b, D c) { return D(vfmaq_f64(c, a, b)); }
+inline F neg_mul_add(F a, F b, F c) { return F(vfmsq_f32(c, a, b)); }
+
 inline F load_first(const float* p, size_t n) {  // n = 1, 2, 3
     float buf[4] = {p[0], n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, 0.0f};
     return F(vld1q_f32(buf));

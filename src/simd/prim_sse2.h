@@ -4,6 +4,10 @@
 namespace vext::simd {
 namespace {
 
+inline F mul_add(F a, F b, F c) { return a * b + c; }  // there is no fused one
+inline D mul_add(D a, D b, D c) { return a * b + c; }
+inline F neg_mul_add(F a, F b, F c) { return c - a * b; }
+
 inline F load_first(const float* p, size_t n) {  // n = 1, 2, 3
     if (n == 1) return F(_mm_load_ss(p));
     const __m128 two = _mm_castpd_ps(_mm_loadl_pd(_mm_setzero_pd(), reinterpret_cast<const double*>(p)));

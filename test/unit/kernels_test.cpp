@@ -1,0 +1,246 @@
+// Every kernel of every instruction set that this machine has, against the scalar table and against plain arithmetic in
+// double, at lengths that exercise each tail, with both ends of the input next to pages that fault.
+#include "simd/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "test_util.h"
+
+using namespace vext::simd;
+using vext::test::context;
+using vext::test::Guarded;
+using vext::test::Random;
+
+namespace {
+
+constexpr size_t kMaxDim = 16000;
+constexpr double kUlp = 0x1p-24;
+constexpr Level kLevels[] = {Level::scalar, Level::baseline, Level::avx2, Level::avx512, Level::vnni};
+
+Random rng{1};
+
+std::vector<size_t> dims() {
+    std::vector<size_t> d;
+    for (size_t i = 1; i <= 130; i++) d.push_back(i);
+    for (size_t i : {255, 257, 384, 768, 1536, 2000}) d.push_back(i);
+    d.push_back(kMaxDim);
+    return d;
+}
+
+bool same_bits(float a, float b) { return memcmp(&a, &b, sizeof a) == 0; }
+
+// ---- floats
+
+enum Values { unit, small_integers, mixed_magnitudes, subnormal, large, signed_zeros, kValues };
+
+float value(Values kind) {
+    switch (kind) {
+        case unit: return float(rng.between(-1, 1));
+        case small_integers: return float(int(rng.between(-9, 10)));
+        case mixed_magnitudes: return float(rng.between(-1, 1) * std::pow(10.0, rng.between(-12, 6)));
+        case subnormal: return float(rng.between(-1e-39, 1e-39));
+        case large: return float(rng.between(-1e16, 1e16));
+        default: return rng.next() % 2 ? -0.0f : 0.0f;
+    }
+}
+
+struct Exact {  // value and sum of |terms|
+    double value = 0, size = 0;
+    void add(double term) { value += term, size += std::fabs(term); }
+    bool near(double got, size_t dim, double ulp = kUlp) const {
+        return std::fabs(got - value) <= (double(dim) + 3) * ulp * size + double(dim) * 0x1p-149;
+    }
+};
+
+// The float kernels on a and b; the caller decides where these lie.
+void check_floats(const Kernels& k, const Kernels& scalar, const float* a, const float* b, size_t dim, Values kind) {
+    Exact l2, dot, l1, norm;
+    for (size_t i = 0; i < dim; i++) {
+        const double x = a[i], y = b[i];
+        l2.add((x - y) * (x - y));
+        dot.add(x * y);
+        l1.add(std::fabs(x - y));
+        norm.add(x * x);
+    }
+    const float got_l2 = k.l2_sq_f32(a, b, dim), got_dot = k.dot_f32(a, b, dim), got_l1 = k.l1_f32(a, b, dim);
+    CHECK(l2.near(got_l2, dim), "%g, exact %g", double(got_l2), l2.value);
+    CHECK(dot.near(got_dot, dim), "%g, exact %g", double(got_dot), dot.value);
+    CHECK(l1.near(got_l1, dim), "%g, exact %g", double(got_l1), l1.value);
+    CHECK(norm.near(k.norm_sq_f32(a, dim), dim, 0x1p-53));
+    if (kind == small_integers) {  // exact whatever the order
+        CHECK(same_bits(got_l2, scalar.l2_sq_f32(a, b, dim)));
+        CHECK(same_bits(got_dot, scalar.dot_f32(a, b, dim)));
+        CHECK(same_bits(got_l1, scalar.l1_f32(a, b, dim)));
+    }
+    const CosineSums c = k.cosine_sums_f32(a, b, dim);
+    CHECK(same_bits(c.dot, got_dot), "%a, dot_f32 %a", double(c.dot), double(got_dot));
+    CHECK(same_bits(c.norm_a_sq, k.dot_f32(a, a, dim)));
+    CHECK(same_bits(c.norm_b_sq, k.dot_f32(b, b, dim)));
+    const MinMax m = k.min_max_f32(a, dim), reference = scalar.min_max_f32(a, dim);
+    CHECK(same_bits(m.min, reference.min) && same_bits(m.max, reference.max));
+    CHECK(m.min == *std::min_element(a, a + dim) && m.max == *std::max_element(a, a + dim));
+}
+
+// ---- 8-bit codes
+
+enum Bytes { random_bytes, all_zero, all_255, zero_or_255, kBytes };
+
+uint8_t byte(Bytes kind) {
+    switch (kind) {
+        case random_bytes: return uint8_t(rng.next());
+        case all_zero: return 0;
+        case all_255: return 255;
+        default: return rng.next() % 2 ? 255 : 0;
+    }
+}
+
+void check_bytes(const Kernels& k, const uint8_t* a, const uint8_t* b, size_t dim) {
+    uint64_t dot = 0;
+    for (size_t i = 0; i < dim; i++) dot += uint64_t(a[i]) * b[i];
+    CHECK(k.dot_u8(a, b, dim) == dot, "%u, exact %llu", k.dot_u8(a, b, dim), (unsigned long long)dot);
+
+    const float step_a = float(rng.between(0, 0.1)), step_b = float(rng.between(0, 0.1));
+    const float delta = float(rng.between(-3, 3));
+    Exact l1;
+    double parts = 0;
+    for (size_t i = 0; i < dim; i++) {
+        l1.add(std::fabs(double(delta) + double(step_a) * a[i] - double(step_b) * b[i]));
+        parts += std::fabs(double(delta)) + double(step_a) * a[i] + double(step_b) * b[i];
+    }
+    l1.size = parts;  // the parts of a term may cancel
+    CHECK(l1.near(k.l1_u8(a, b, step_a, step_b, delta, dim), dim));
+}
+
+void check_many(const Kernels& k, size_t dim) {
+    static Guarded query_memory(kMaxDim), row_memory(kMaxDim + 64), out_memory(64);
+    uint8_t* query = query_memory.last<uint8_t>(dim);
+    for (size_t i = 0; i < dim; i++) query[i] = byte(random_bytes);
+    for (uint8_t* p = row_memory.begin(); p < row_memory.end(); p++) *p = byte(random_bytes);
+    for (size_t n = 0; n <= 9; n++) {
+        const uint8_t* rows[9];
+        for (size_t r = 0; r < n; r++) {
+            rows[r] = r % 2 ? row_memory.last<uint8_t>(dim, r / 2) : row_memory.first<uint8_t>() + r / 2;
+        }
+        uint32_t* out = out_memory.last<uint32_t>(n);
+        k.dot_u8_many(query, rows, n, dim, out);
+        for (size_t r = 0; r < n; r++) CHECK(out[r] == k.dot_u8(query, rows[r], dim), "row %zu of %zu", r, n);
+    }
+}
+
+// ---- coding
+
+void check_quantize(const Kernels& k, const Kernels& scalar, const float* x, size_t dim, float lo, float inv_step) {
+    static Guarded memory(kMaxDim);
+    static std::vector<uint8_t> expected(kMaxDim);
+    uint8_t* code = memory.last<uint8_t>(dim);
+    const CodeSums reference = scalar.quantize_u8(x, dim, lo, inv_step, expected.data());
+    const CodeSums sums = k.quantize_u8(x, dim, lo, inv_step, code);
+    CHECK(memcmp(code, expected.data(), dim) == 0);
+    CHECK(sums.sum == reference.sum && sums.sum_sq == reference.sum_sq);
+
+    const float step = inv_step > 0 ? 1 / inv_step : 0;
+    if (!(std::fabs(lo) < 1e30f && step < 1e30f)) return;
+    Exact sq, abs;
+    for (size_t i = 0; i < dim; i++) {
+        const double d = double(x[i]) - (double(lo) + double(step) * code[i]);
+        sq.add(d * d);
+        abs.add(std::fabs(d));
+    }
+    CHECK(sq.near(k.residual_sq_u8(x, code, dim, lo, step), dim, 0x1p-53));
+    CHECK(abs.near(k.residual_abs_u8(x, code, dim, lo, step), dim, 0x1p-53));
+}
+
+void check_coding(const Kernels& k, const Kernels& scalar, float* x, size_t dim) {
+    for (size_t i = 0; i < dim; i++) x[i] = value(unit);
+    const MinMax m = scalar.min_max_f32(x, dim);
+    check_quantize(k, scalar, x, dim, m.min, m.max > m.min ? 255 / (m.max - m.min) : 0);
+    check_quantize(k, scalar, x, dim, -0.25f, 1000);  // clamps on both sides
+    // Halves: (x - lo) * inv_step = -2.5, -1.5 .. 257.5 exactly; to even.
+    for (size_t i = 0; i < dim; i++) x[i] = float(int(rng.next() % 261) - 2) / 4 - 0.125f + 7;
+    check_quantize(k, scalar, x, dim, 7, 4);
+    // Close to halves, where a fused multiply-add would decide otherwise.
+    for (size_t i = 0; i < dim; i++) x[i] = std::nextafter(float((double(i % 255) + 0.5) / 97 + 3), i % 2 ? 0.f : 9.f);
+    check_quantize(k, scalar, x, dim, 3, 97);
+    for (size_t i = 0; i < dim; i++) x[i] = rng.next() % 2 ? 3e38f : -3e38f;  // x - lo overflows
+    check_quantize(k, scalar, x, dim, -3e38f, 1e-37f);
+    for (size_t i = 0; i < dim; i++) x[i] = value(subnormal);
+    check_quantize(k, scalar, x, dim, -1e-39f, 1e38f);
+    for (size_t i = 0; i < dim; i++) x[i] = value(signed_zeros);
+    check_quantize(k, scalar, x, dim, 0, 0);
+}
+
+// ---- all of it for one table
+
+void check_table(const Kernels& k, const Kernels& scalar) {
+    Guarded memory_a(kMaxDim * 4 + 16), memory_b(kMaxDim * 4 + 16);
+    const auto place = [&](auto* type, size_t dim, int placement, auto*& a, auto*& b) {
+        using T = std::remove_pointer_t<decltype(type)>;
+        const size_t shift = size_t(placement) / 2;
+        a = placement % 2 ? memory_a.last<T>(dim, shift) : memory_a.first<T>() + shift;
+        b = placement % 2 ? memory_b.last<T>(dim) : memory_b.first<T>();
+    };
+    for (size_t dim : dims()) {
+        for (int placement = 0; placement < 8; placement++) {
+            float *fa, *fb;
+            place(static_cast<float*>(nullptr), dim, placement, fa, fb);
+            for (int kind = 0; kind < kValues; kind++) {
+                context("%s, dim %zu, placement %d, values %d", k.name, dim, placement, kind);
+                for (size_t i = 0; i < dim; i++) fa[i] = value(Values(kind)), fb[i] = value(Values(kind));
+                check_floats(k, scalar, fa, fb, dim, Values(kind));
+            }
+            context("%s, dim %zu, placement %d, coding", k.name, dim, placement);
+            check_coding(k, scalar, fa, dim);
+            uint8_t *a, *b;
+            place(static_cast<uint8_t*>(nullptr), dim, placement, a, b);
+            for (int kind = 0; kind < kBytes * kBytes; kind++) {
+                context("%s, dim %zu, placement %d, bytes %d", k.name, dim, placement, kind);
+                for (size_t i = 0; i < dim; i++) a[i] = byte(Bytes(kind / kBytes)), b[i] = byte(Bytes(kind % kBytes));
+                check_bytes(k, a, b, dim);
+            }
+        }
+        context("%s, dim %zu, many", k.name, dim);
+        check_many(k, dim);
+    }
+    // dim 0, and magnitudes whose squares overflow.
+    context("%s, extremes", k.name);
+    const float zero = k.l2_sq_f32(nullptr, nullptr, 0) + k.dot_f32(nullptr, nullptr, 0) + k.l1_f32(nullptr, nullptr, 0);
+    CHECK(zero == 0 && k.dot_u8(nullptr, nullptr, 0) == 0 && k.norm_sq_f32(nullptr, 0) == 0);
+    const std::vector<float> huge(100, 1e30f), minus(100, -1e30f);
+    constexpr float inf = std::numeric_limits<float>::infinity();
+    CHECK(k.l2_sq_f32(huge.data(), minus.data(), 100) == inf);
+    CHECK(k.l2_sq_f32(huge.data(), huge.data(), 100) == 0);
+    CHECK(k.dot_f32(huge.data(), huge.data(), 100) == inf && k.dot_f32(huge.data(), minus.data(), 100) == -inf);
+    CHECK(std::fabs(k.norm_sq_f32(huge.data(), 100) / 1e62 - 1) < 1e-6);
+    CHECK(std::fabs(k.l1_f32(huge.data(), minus.data(), 100) / 2e32f - 1) < 1e-5f);
+}
+
+void check_dispatch() {
+    context("dispatch");
+    const Kernels* best = table_for(Level::automatic);
+    CHECK(best != nullptr && table_for(Level::baseline) == active);
+#if defined(__x86_64__) || defined(__aarch64__)
+    CHECK(best != table_for(Level::scalar) && active != table_for(Level::scalar));
+#endif
+    const char* names[] = {"scalar", "baseline", "avx2", "avx512", "vnni"};
+    for (Level level : kLevels) {
+        const Kernels *table = table_for(level), *before = active;
+        CHECK(select(level) == (table != nullptr) && active == (table ? table : before));
+        if (table) CHECK(strcmp(table->name, names[int(level) - 1]) == 0);
+        printf("# %s: %s\n", names[int(level) - 1], table ? "tested" : "not on this machine");
+    }
+    CHECK(select(Level::automatic) && active == best);
+}
+
+}  // namespace
+
+int main() {
+    check_dispatch();
+    const Kernels* scalar = table_for(Level::scalar);
+    for (Level level : kLevels) {
+        if (const Kernels* k = table_for(level)) check_table(*k, *scalar);
+    }
+    return vext::test::finish("kernels");
+}
