@@ -1,6 +1,6 @@
 # vectorext: `make help` lists the targets.
 #
-# The targets that need no PostgreSQL (help, demo, check-all, unit, lint) work before pg_config exists;
+# The targets that need no PostgreSQL (help, demo, check-all, unit, lint, bench-kernels) work before pg_config exists;
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
@@ -15,6 +15,7 @@ help:
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
+	@echo "make bench-kernels   ns and GB/s of every kernel and instruction set (DIM=384)"
 	@echo "make lint            layers, symbols, tests listed"
 	@echo "variables            PG_CONFIG=/path/to/pg_config  CXX=clang++-14  WERROR=1"
 
@@ -45,7 +46,16 @@ $(UNIT_DIR)/%.o: %.cpp
 $(UNIT_TESTS): $(UNIT_DIR)/%: $(UNIT_DIR)/test/unit/%.o $(UNIT_LIB_OBJ)
 	$(UNIT_CXX) $(UNIT_FLAGS) -o $@ $^
 
--include $(wildcard $(UNIT_DIR)/*/*/*.d)
+# ---- the kernels' speed, per instruction set ------------------------------------------------------
+DIM ?= 384
+bench-kernels:
+	@$(MAKE) --no-print-directory UNIT_DIR=build/bench UNIT_EXTRA=-O3 build/bench/kernels
+	build/bench/kernels $(DIM)
+
+$(UNIT_DIR)/kernels: $(UNIT_DIR)/bench/kernels.o $(patsubst %.cpp,$(UNIT_DIR)/%.o,$(wildcard src/simd/*.cpp))
+	$(UNIT_CXX) $(UNIT_FLAGS) -o $@ $^
+
+-include $(wildcard $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)
 
 # ---- instruction sets: the flags of each kernel file, 1:1 with the tests in src/simd/dispatch.cpp -
 # -ffp-contract=off everywhere: what is fused is written as such (src/simd/kernels-inl.h).
@@ -58,10 +68,10 @@ SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -m
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
-.PHONY: help demo check-all lint unit dist
+.PHONY: help demo check-all lint unit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all lint unit,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)

@@ -1,0 +1,134 @@
+// ns a call and GB/s of every kernel and instruction set: operands in the L1 cache, and rows in random order from 256 MB.
+// Run by `make bench-kernels` (DIM=384).
+#include "simd/kernels.h"
+
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <vector>
+
+using namespace vext::simd;
+
+namespace {
+
+double now_ns() {
+    return double(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+}
+
+volatile double sink;
+
+// Best of five rounds of f(calls), each about a tenth of a second: ns a call.
+template <class Run> double best_of(size_t calls, Run run) {
+    double best = 1e300;
+    for (int round = 0; round < 5; round++) {
+        const double start = now_ns();
+        sink = run(calls);
+        const double ns = (now_ns() - start) / double(calls);
+        best = ns < best ? ns : best;
+    }
+    return best;
+}
+
+constexpr size_t kMemory = size_t(256) << 20;
+uint8_t* memory;
+std::vector<uint32_t> order;  // random numbers below 2^31
+
+size_t random_row(size_t rows) {
+    static size_t next;
+    return uint64_t(order[next++ % (1 << 20)]) * rows >> 31;
+}
+
+void print(const Kernels& k, const char* kernel, double ns, double cold_ns, size_t hot_bytes, size_t cold_bytes) {
+    printf("%-9s %-16s %8.1f ns %7.1f GB/s %9.1f ns %7.1f GB/s\n", k.name, kernel, ns, double(hot_bytes) / ns, cold_ns,
+           double(cold_bytes) / cold_ns);
+}
+
+// call(row): the kernel on one row of row_bytes at `row`; hot_bytes counts all operands, from memory only the row.
+template <class Call>
+void measure(const Kernels& k, const char* name, size_t row_bytes, size_t hot_bytes, Call call) {
+    const double hot = best_of(500000, [&](size_t calls) {
+        double s = 0;
+        for (size_t i = 0; i < calls; i++) s += call(memory);
+        return s;
+    });
+    const size_t rows = kMemory / row_bytes;
+    const double cold = best_of(100000, [&](size_t calls) {
+        double s = 0;
+        for (size_t i = 0; i < calls; i++) s += call(memory + random_row(rows) * row_bytes);
+        return s;
+    });
+    print(k, name, hot, cold, hot_bytes, row_bytes);
+}
+
+void measure_many(const Kernels& k, const uint8_t* query, size_t dim) {  // 32 rows a call, ns a row
+    constexpr size_t kBatch = 32;
+    const uint8_t* rows[kBatch];
+    uint32_t out[kBatch];
+    const auto run = [&](size_t spread) {
+        return best_of(400000 / kBatch, [&](size_t calls) {
+            double s = 0;
+            for (size_t i = 0; i < calls; i++) {
+                for (auto& row : rows) row = memory + random_row(spread) * dim;
+                k.dot_u8_many(query, rows, kBatch, dim, out);
+                s += out[0];
+            }
+            return s;
+        });
+    };
+    print(k, "dot_u8_many", run(32) / kBatch, run(kMemory / dim) / kBatch, 2 * dim, dim);
+}
+
+void measure_table(const Kernels& k, size_t dim) {
+    static std::vector<float> query(16000, 0.5f);
+    static std::vector<uint8_t> code(16000, 100), out(16000);
+    const float* q = query.data();
+    const uint8_t* c = code.data();
+    const auto f = [](const uint8_t* row) { return reinterpret_cast<const float*>(row); };
+    const size_t fb = 4 * dim;
+    measure(k, "l2_sq_f32", fb, 2 * fb, [&](auto* r) { return k.l2_sq_f32(q, f(r), dim); });
+    measure(k, "dot_f32", fb, 2 * fb, [&](auto* r) { return k.dot_f32(q, f(r), dim); });
+    measure(k, "l1_f32", fb, 2 * fb, [&](auto* r) { return k.l1_f32(q, f(r), dim); });
+    measure(k, "cosine_sums_f32", fb, 2 * fb, [&](auto* r) { return k.cosine_sums_f32(q, f(r), dim).dot; });
+    measure(k, "norm_sq_f32", fb, fb, [&](auto* r) { return k.norm_sq_f32(f(r), dim); });
+    measure(k, "dot_u8", dim, 2 * dim, [&](auto* r) { return k.dot_u8(c, r, dim); });
+    measure_many(k, c, dim);
+    measure(k, "l1_u8", dim, 2 * dim, [&](auto* r) { return k.l1_u8(c, r, 0.1f, 0.2f, 0.3f, dim); });
+    measure(k, "min_max_f32", fb, fb, [&](auto* r) { return k.min_max_f32(f(r), dim).max; });
+    measure(k, "quantize_u8", fb, fb, [&](auto* r) { return k.quantize_u8(f(r), dim, -1, 127, out.data()).sum; });
+    measure(k, "residual_sq_u8", fb, fb + dim, [&](auto* r) { return k.residual_sq_u8(f(r), c, dim, -1, 0.01f); });
+    measure(k, "residual_abs_u8", fb, fb + dim, [&](auto* r) { return k.residual_abs_u8(f(r), c, dim, -1, 0.01f); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const size_t dim = argc > 1 ? size_t(atoi(argv[1])) : 384;
+    if (dim < 1 || dim > 16000) return fprintf(stderr, "usage: kernels [dimensions, 1..16000]\n"), 2;
+    void* p = mmap(nullptr, kMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return perror("mmap"), 1;
+    memory = static_cast<uint8_t*>(p);
+    uint64_t state = 1;
+    const auto random = [&] { return state = state * 6364136223846793005 + 1442695040888963407, uint32_t(state >> 33); };
+    for (size_t i = 0; i < kMemory / 4; i++) {  // floats in [1, 2), whose bytes serve as codes
+        reinterpret_cast<uint32_t*>(memory)[i] = 0x3f800000 | (random() >> 8);
+    }
+    order.resize(1 << 20);
+    for (auto& o : order) o = random();
+
+    const double read_ns = best_of(1, [](size_t) {
+        const uint64_t* words = reinterpret_cast<const uint64_t*>(memory);
+        uint64_t s[8] = {};
+        for (size_t i = 0; i < kMemory / 8; i += 8) {
+            for (size_t j = 0; j < 8; j++) s[j] += words[i + j];
+        }
+        return double(std::accumulate(s, s + 8, uint64_t(0)));
+    });
+    printf("%zu dimensions; plain read of 256 MB in order: %.1f GB/s\n", dim, double(kMemory) / read_ns);
+    printf("%-9s %-16s %11s %12s %12s %12s\n", "", "", "L1", "", "from memory", "");
+    for (Level level : {Level::scalar, Level::baseline, Level::avx2, Level::avx512, Level::vnni}) {
+        if (const Kernels* k = table_for(level)) measure_table(*k, dim);
+    }
+}
