@@ -47,7 +47,7 @@ class Bench:
     def prepare(self, engine):
         """The engine's database, loaded. Returns why it cannot be measured, or None."""
         c, db, d = self.cluster, database(engine), self.data
-        mark = f'{d.signature()} {self.o.storage or ""}'
+        mark = f'{d.signature()} {self.o.storage or "default"}'
         found = c.value('postgres', f"SELECT coalesce(shobj_description(oid, 'pg_database'), '-') FROM pg_database WHERE datname = '{db}'")
         if found == mark and not self.o.reload:
             print(f'{engine.name}: rows are loaded already')
@@ -223,6 +223,16 @@ class Bench:
             for target in self.o.targets:
                 out[e.name]['at'][target] = self.interpolate(out[e.name], brackets[e.name, target], target)
         return out
+
+    @staticmethod
+    def merge(old, new):
+        """Sweeps of two graphs: the figures at equal recall get the rounds of both, the rest is the last graph's."""
+        for e in new:
+            for target, at in new[e]['at'].items():
+                before = old[e]['at'][target]
+                new[e]['at'][target] = at and before and at | dict(knob=(at['knob'] + before['knob']) / 2, floor=at['floor'] or before['floor'],
+                                                                  qps=before['qps'] + at['qps'])
+        return new
 
     def schedule(self, engines, brackets, round_):
         """The measurements of one round: points to be compared stand next to each other, nothing is measured twice."""
