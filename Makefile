@@ -4,7 +4,7 @@
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
-VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vectorext.control)
+EXT_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vectorext.control)
 
 .DEFAULT_GOAL := all
 
@@ -80,8 +80,8 @@ endif
 EXTENSION = vectorext
 MODULE_big = vectorext
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
-DATA_built = sql/vectorext--$(VERSION).sql
-EXTRA_CLEAN = build $(OBJS:.o=.d) sql/vectorext--$(VERSION).sql results regression.diffs regression.out tmp_check
+DATA_built = sql/vectorext--$(EXT_VERSION).sql
+EXTRA_CLEAN = build $(OBJS:.o=.d) sql/vectorext--$(EXT_VERSION).sql results regression.diffs regression.out tmp_check
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=vectorext
@@ -99,7 +99,7 @@ include $(PGXS)
 override CXXFLAGS += -O3
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
-sql/vectorext--$(VERSION).sql: sql/vectorext.sql vectorext.control
+sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
 	cp $< $@
 
 -include $(OBJS:.o=.d)
