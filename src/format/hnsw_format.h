@@ -69,7 +69,9 @@ inline constexpr uint8 kNodeDead = 2;
 // A node's slot: this header, 8 bytes per attribute, the code, and then either 2m neighbour numbers or one
 // base_links slot number.
 struct HnswNode {
-    ItemPointerData tid;  // a row of this vector; invalid when only postings are left or none
+    ItemPointerData tid;  // a row of this vector; invalid when only postings are left or none. In a freed slot this
+                          // and null_attributes hold the 64-bit transaction id at which the slot was freed: it is
+                          // used again when nobody can be running that may have seen the node.
     uint8 flags;
     uint8 level;
     uint32 generation;    // counts the slot's lives, 31 bits
@@ -79,13 +81,6 @@ struct HnswNode {
     uint16 null_attributes;
 };
 static_assert(sizeof(HnswNode) == 24 && std::is_trivially_copyable_v<HnswNode>);
-
-// What stands in place of `upper` and `posting` in a freed node: the slot is used again when no transaction can be
-// running that may have seen the node.
-struct HnswFreedXid {
-    uint32 xid_low;
-    uint32 xid_high;
-};
 
 // Links of one node on one level, in pages of their own; m (or 2m) neighbour numbers follow.
 struct HnswLinks {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "hnsw/hnsw_connect.h"
 #include "hnsw/hnsw_graph.h"
 
 namespace vext::hnsw {
@@ -128,12 +129,12 @@ private:
 
 // Builds the links of all nodes of a graph. `step(done)` is called after each node of the search phase: progress
 // and interrupts.
-template <template <typename> class V, typename Step>
+template <template <typename> class V, typename Source, typename Step>
 class GraphBuilder {
 public:
-    template <typename Source>
     GraphBuilder(Source source, MemoryGraph<V>& graph, Step step)
-        : graph_(graph),
+        : source_(source),
+          graph_(graph),
           p_(graph.p),
           step_(step),
           store_(graph, NoInterrupts{}),
@@ -141,9 +142,7 @@ public:
           seen_(source),
           order_(source),
           reverse_(source),
-          merged_(source),
-          parent_(source),
-          queue_(source) {}
+          merged_(source) {}
 
     void build() {
         graph_.add_links();
@@ -242,58 +241,43 @@ private:
         for (size_t i = 0; i < n; i++) row[1 + i] = merged_[i].node;
     }
 
-    // Every node must be reachable from the entry point on level 0. A breadth-first search notes the edge by which
-    // each node was reached first; a node that was not reached gets an edge from the nearest reached node that has
-    // room or has an edge that nobody was reached by.
+    // What a Connector needs.
+    struct Links {
+        GraphBuilder& builder;
+
+        size_t links(uint32_t node, uint32_t* out) { return builder.store_.links(node, 0, out); }
+        size_t max_links() const { return builder.p_.max_links(0); }
+        void check_interrupts() {}
+        template <typename Use>
+        void nearest(uint32_t node, Use use) {
+            GraphBuilder& b = builder;
+            b.store_.set_query(b.graph_.code(node));
+            descend(b.store_, b.graph_.entry, b.graph_.levels[b.graph_.entry], 0,
+                    std::max<size_t>(b.p_.ef_construction, 200), 0, b.pool_, b.seen_);
+            search_layer(b.store_, 0, b.pool_, b.seen_);
+            for (size_t i = 0; i < b.pool_.size(); i++) {
+                if (use(b.pool_[i].node)) return;
+            }
+        }
+        bool set_links(uint32_t node, const uint32_t*, size_t, const uint32_t* links, size_t count) {
+            uint32_t* row = builder.graph_.row(node, 0);
+            row[0] = static_cast<uint32_t>(count);
+            std::copy(links, links + count, row + 1);
+            return true;
+        }
+    };
+
     void connect() {
-        size_t n = graph_.size();
-        parent_.resize(n, kNoNode);
-        queue_.clear();
-        reach(graph_.entry, graph_.entry);
-        for (uint32_t node = 0; node < n; node++) {
-            if (parent_[node] != kNoNode) continue;
-            uint32_t from = attach(node);
-            if (from != kNoNode) reach(node, from);
-            step_(n);
+        Links links{*this};
+        Connector<V<uint32_t>, Links> connector{source_, links, graph_.size()};
+        connector.start(graph_.entry);
+        for (uint32_t node = 0; node < graph_.size(); node++) {
+            connector.connect(node);
+            if ((node & 0xFF) == 0) step_(graph_.size());
         }
     }
 
-    void reach(uint32_t node, uint32_t from) {
-        parent_[node] = from;
-        queue_.clear();
-        queue_.push_back(node);
-        for (size_t head = 0; head < queue_.size(); head++) {
-            const uint32_t* row = graph_.row(queue_[head], 0);
-            for (size_t i = 1; i <= row[0]; i++) {
-                if (parent_[row[i]] != kNoNode) continue;
-                parent_[row[i]] = queue_[head];
-                queue_.push_back(row[i]);
-            }
-        }
-    }
-
-    uint32_t attach(uint32_t node) {
-        store_.set_query(graph_.code(node));
-        descend(store_, graph_.entry, graph_.levels[graph_.entry], 0, std::max<size_t>(p_.ef_construction, 200), 0, pool_,
-                seen_);
-        search_layer(store_, 0, pool_, seen_);
-        for (size_t i = 0; i < pool_.size(); i++) {
-            uint32_t from = pool_[i].node;
-            uint32_t* row = graph_.row(from, 0);
-            if (row[0] < p_.max_links(0)) {
-                row[1 + row[0]++] = node;
-                return from;
-            }
-            // Links ascend by distance or nearly so: the last one is the one to miss least.
-            for (size_t j = row[0]; j >= 1; j--) {
-                if (parent_[row[j]] == from) continue;
-                row[j] = node;
-                return from;
-            }
-        }
-        return kNoNode;
-    }
-
+    Source source_;
     MemoryGraph<V>& graph_;
     const GraphParameters& p_;
     Step step_;
@@ -306,8 +290,6 @@ private:
     V<uint32_t> order_;
     V<Edge> reverse_;
     V<Neighbor> merged_;
-    V<uint32_t> parent_;
-    V<uint32_t> queue_;
 };
 
 }  // namespace vext::hnsw

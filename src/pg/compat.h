@@ -16,4 +16,28 @@ using FileLocator = RelFileNode;
 inline FileLocator file_locator(Relation rel) { return rel->rd_node; }
 #endif
 
+// A new block at the end of a fork, exclusively locked.
+inline Buffer extend_fork(Relation rel, ForkNumber fork) {
+#if PG_VERSION_NUM >= 160000
+    return ExtendBufferedRel(BMR_REL(rel), fork, nullptr, EB_LOCK_FIRST);
+#else
+    bool shared = !RELATION_IS_LOCAL(rel);
+    if (shared) LockRelationForExtension(rel, ExclusiveLock);
+    Buffer buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, nullptr);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    if (shared) UnlockRelationForExtension(rel, ExclusiveLock);
+    return buffer;
+#endif
+}
+
+inline Buffer extend_relation(Relation rel) { return extend_fork(rel, MAIN_FORKNUM); }
+
+inline void vacuum_delay() {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}
+
 }  // namespace vext::pg

@@ -1,0 +1,54 @@
+// The access method's callbacks, by file.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+#include "hnsw/hnsw_index.h"
+
+namespace vext::hnsw {
+
+// ---- options and settings: hnsw_am.cpp
+enum class IterativeScan : int { off, relaxed_order, strict_order };
+
+struct Settings {
+    int ef_search;
+    int iterative_scan;  // IterativeScan
+    int max_scan_tuples;
+    double scan_mem_multiplier;
+};
+extern Settings settings;
+
+inline constexpr int kDefaultM = 16;
+inline constexpr int kDefaultEfConstruction = 64;
+
+HnswOptions read_options(Relation index);
+
+// What ambuildphasename reports; PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE is 1.
+enum class BuildPhase : int { initializing = 1, loading = 2, building = 3, writing = 4 };
+
+void init_access_method();  // from _PG_init
+
+// ---- hnsw_build.cpp
+IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
+void build_empty(Relation index);
+
+// ---- hnsw_am.cpp
+bool insert_row(Relation index, Datum* values, bool* is_null, ItemPointer tid);
+
+// ---- hnsw_scan.cpp
+IndexScanDesc begin_scan(Relation index, int keys, int order_bys);
+void rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys, int order_by_count);
+bool get_tuple(IndexScanDesc scan, ScanDirection direction);
+void end_scan(IndexScanDesc scan);
+
+// ---- hnsw_vacuum.cpp
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                   IndexBulkDeleteCallback is_dead, void* state);
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
+
+// ---- hnsw_cost.cpp
+void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
+                   Selectivity* selectivity, double* correlation, double* pages);
+
+}  // namespace vext::hnsw

@@ -1,0 +1,91 @@
+// Every node must be reachable from the entry point on level 0; builds and vacuum make sure of it. No Postgres here.
+#pragma once
+
+#include <cstdint>
+
+#include "hnsw/hnsw_pool.h"
+
+namespace vext::hnsw {
+
+// A breadth-first search notes the edge by which each node was reached first. A node that was not reached gets an
+// edge from the nearest reached node that has room or has an edge by which nobody was reached: taking that one away
+// cuts nobody off.
+//
+// A Graph has
+//   size_t links(node, out)            the neighbours of a node on level 0
+//   size_t max_links()
+//   void nearest(node, use)            calls use(other) for reached nodes near a node, nearest first, until use says true
+//   bool set_links(node, seen, seen_count, links, count)   false: the links are not `seen` any more
+//   void check_interrupts()
+template <typename Numbers, typename Graph>
+class Connector {
+public:
+    template <typename Source>
+    Connector(Source source, Graph& graph, size_t limit) : graph_(graph), parent_(source), queue_(source) {
+        parent_.resize(limit, kNoNode);
+    }
+
+    // Starts from the entry point.
+    void start(uint32_t entry) { reach(entry, entry); }
+
+    // Sees to it that a node is reachable. False: no edge could be found (the graph changed meanwhile).
+    bool connect(uint32_t node) {
+        if (node >= parent_.size() || parent_[node] != kNoNode) return true;
+        uint32_t from = attach(node);
+        if (from == kNoNode) return false;
+        added_++;
+        reach(node, from);
+        return true;
+    }
+
+    size_t added() const { return added_; }
+
+private:
+    void reach(uint32_t node, uint32_t from) {
+        uint32_t links[kMaxLinksOnLevel];
+        parent_[node] = from;
+        queue_.clear();
+        queue_.push_back(node);
+        for (size_t head = 0; head < queue_.size(); head++) {
+            if ((head & 0xFF) == 0) graph_.check_interrupts();
+            size_t n = graph_.links(queue_[head], links);
+            for (size_t i = 0; i < n; i++) {
+                // Nodes past the limit came after the search began; their inserters connect them.
+                if (links[i] >= parent_.size() || parent_[links[i]] != kNoNode) continue;
+                parent_[links[i]] = queue_[head];
+                queue_.push_back(links[i]);
+            }
+        }
+    }
+
+    uint32_t attach(uint32_t node) {
+        uint32_t found = kNoNode;
+        graph_.nearest(node, [&](uint32_t from) {
+            if (from >= parent_.size() || parent_[from] == kNoNode || from == node) return false;
+            uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
+            size_t n = graph_.links(from, seen);
+            std::copy(seen, seen + n, links);
+            size_t at = n;
+            if (n == graph_.max_links()) {
+                // Links ascend by distance or nearly so: the last is the one to miss least.
+                while (at > 0 && links[at - 1] < parent_.size() && parent_[links[at - 1]] == from) at--;
+                if (at == 0) return false;
+                at--;
+            }
+            links[at] = node;
+            if (!graph_.set_links(from, seen, n, links, at == n ? n + 1 : n)) return false;
+            found = from;
+            return true;
+        });
+        return found;
+    }
+
+    static constexpr size_t kMaxLinksOnLevel = 200;
+
+    Graph& graph_;
+    Numbers parent_;
+    Numbers queue_;
+    size_t added_ = 0;
+};
+
+}  // namespace vext::hnsw

@@ -1,0 +1,316 @@
+#include "hnsw/hnsw_insert.h"
+
+#include <cstring>
+
+#include "hnsw/hnsw_slots.h"
+
+namespace vext::hnsw {
+
+using format::HnswLinks;
+using format::HnswNode;
+using format::HnswPosting;
+using format::HnswPostingEntry;
+using format::kNoSlot;
+using format::PageKind;
+
+namespace {
+
+constexpr size_t kPostingCapacity = (format::kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
+static_assert(kPostingCapacity == 14);
+
+HnswPostingEntry* entries_of(HnswPosting* posting) { return reinterpret_cast<HnswPostingEntry*>(posting + 1); }
+
+// A level that does not depend on who inserts when, only on the row.
+int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
+    uint64 where = static_cast<uint64>(ItemPointerGetBlockNumber(tid)) << 16 | ItemPointerGetOffsetNumber(tid);
+    return random_level(mix64(hash_bytes64(code, bytes) ^ mix64(where)), m);
+}
+
+}  // namespace
+
+HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
+    : index_(index),
+      context_(context),
+      store_(index),
+      pool_(context),
+      seen_(context),
+      codes_(context),
+      neighbors_(context),
+      levels_(context) {}
+
+void HnswInserter::insert(const uint8* code, ItemPointer tid) {
+    int level = level_of(code, index_.layout.code_bytes, tid, index_.m());
+    levels_.resize(static_cast<size_t>(level) + 1);
+    for (LevelLinks& links : levels_.span()) links.count = 0;
+
+    SlotNumber node = kNoSlot;
+    EntryPoint entry = read_entry(index_.rel);
+    if (entry.node == kNoSlot) {
+        node = write_node(code, tid, level);
+        write_upper_rows(node, level);
+        if (become_entry(node, level, true)) return;
+        entry = read_entry(index_.rel);
+        if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
+    }
+    store_.set_query(code, false);
+    for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
+        descend(store_, entry.node, from, l, index_.meta.ef_construction, 0, pool_, seen_);
+        search_layer(store_, l, pool_, seen_);
+        if (pool_.size() == 0) break;
+        entry.node = pool_[0].node;
+        choose_links(code, node, l);
+    }
+    if (node == kNoSlot) {
+        SlotNumber equal = find_equal(code);
+        if (equal != kNoSlot && add_row(equal, code, tid)) return;
+        node = write_node(code, tid, level);
+        write_upper_rows(node, level);
+    } else {
+        write_base_row(node);
+        write_upper_rows(node, level);
+    }
+    link_back(node, code, level);
+    become_entry(node, level, false);
+}
+
+// Of what the search of a level found, the neighbours of the new node.
+void HnswInserter::choose_links(const uint8* code, SlotNumber self, int level) {
+    HnswLinker linker{store_, context_};
+    (void)linker;
+    size_t stride = index_.layout.code_bytes;
+    codes_.resize_uninitialized(pool_.size() * stride);
+    neighbors_.clear();
+    for (size_t i = 0; i < pool_.size(); i++) {
+        if (pool_[i].node == self) continue;
+        uint8* copy = codes_.data() + i * stride;
+        bool live = false;
+        store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
+            live = is_live(node) && node->level >= level;
+            if (live) memcpy(copy, there, stride);
+        });
+        if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
+    }
+    LevelLinks& links = levels_[static_cast<size_t>(level)];
+    links.count =
+        select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), neighbors_.data());
+    for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
+    (void)code;
+}
+
+// A live node with the very same code among the nearest of level 0. select_neighbors keeps the nearest first.
+SlotNumber HnswInserter::find_equal(const uint8* code) {
+    if (pool_.size() == 0) return kNoSlot;
+    for (size_t i = 0; i < pool_.size() && pool_[i].key <= pool_[0].key; i++) {
+        bool equal = false;
+        store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
+            equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
+        });
+        if (equal) return pool_[i].node;
+    }
+    return kNoSlot;
+}
+
+// Adds a row to a node of the same code; false when the node has died meanwhile.
+bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid) {
+    const SlotShape& nodes = index_.layout.nodes;
+    SlotNumber head = kNoSlot;
+    {
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        if (!is_live(node) || memcmp(code_at(index_, node), code, index_.layout.code_bytes) != 0) return false;
+        if (!ItemPointerIsValid(&node->tid)) {
+            GenericXLogState* record = GenericXLogStart(index_.rel);
+            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            node_at(index_, page, nodes.slot(number))->tid = *tid;
+            GenericXLogFinish(record);
+            return true;
+        }
+        head = node->posting;
+        if (head != kNoSlot) {
+            // Lock order: a node's page, then its postings.
+            const SlotShape& shape = index_.layout.postings;
+            pg::Pin posting_pin{store_.reader().pin(shape.block(head), shape)};
+            pg::ContentLock posting_lock{posting_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+            auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
+            if (posting->node == number && posting->count < kPostingCapacity) {
+                GenericXLogState* record = GenericXLogStart(index_.rel);
+                Page page = GenericXLogRegisterBuffer(record, posting_pin.buffer(), 0);
+                posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
+                entries_of(posting)[posting->count++] = {*tid, 0};
+                GenericXLogFinish(record);
+                return true;
+            }
+        }
+    }
+    return add_posting(number, code, tid, head);
+}
+
+// Puts a new chunk in front of the chain. The chunk is written first, then the node that points to it: after a
+// crash in between it belongs to nobody, and vacuum takes it back.
+bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head) {
+    const SlotShape& nodes = index_.layout.nodes;
+    SlotClaim claim = claim_slot(index_, PageKind::postings);
+    auto* posting = reinterpret_cast<HnswPosting*>(claim.slot);
+    *posting = {number, head, format::kSlotUsed, 1, 0};
+    entries_of(posting)[0] = {*tid, 0};
+    claim.publish();
+
+    bool done = false;
+    {
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        if (is_live(node) && node->posting == head &&
+            memcmp(code_at(index_, node), code, index_.layout.code_bytes) == 0) {
+            GenericXLogState* record = GenericXLogStart(index_.rel);
+            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            node_at(index_, page, nodes.slot(number))->posting = claim.number;
+            GenericXLogFinish(record);
+            done = true;
+        }
+    }
+    if (done) return true;
+    // Somebody was faster: give the chunk back and start over.
+    const SlotShape& shape = index_.layout.postings;
+    {
+        pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        free_slot(index_, PageKind::postings, page::slot_at(page, shape, shape.slot(claim.number)));
+        GenericXLogFinish(record);
+    }
+    list_page(index_, PageKind::postings, shape.block(claim.number));
+    return add_row(number, code, tid);
+}
+
+// The node with its code, its row and the links of level 0; nobody refers to it yet.
+SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int level) {
+    SlotClaim claim = claim_slot(index_, PageKind::nodes);
+    auto* node = reinterpret_cast<HnswNode*>(claim.slot);
+    node->tid = *tid;
+    node->flags = format::kSlotUsed;
+    node->level = static_cast<uint8>(level);
+    if (node->generation == 0) {
+        node->generation = 1;
+        // Its row in a page of its own stays with the slot for all its lives.
+        if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;
+    }
+    node->upper = node->posting = kNoSlot;
+    node->null_attributes = 0;
+    memcpy(code_at(index_, node), code, index_.layout.code_bytes);
+    node->link_count = 0;
+    if (index_.layout.links_inline) {
+        const LevelLinks& links = levels_[0];
+        node->link_count = static_cast<uint16>(links.count);
+        memcpy(inline_links(index_, node), links.nodes, links.count * sizeof(SlotNumber));
+    }
+    claim.publish();
+    if (!index_.layout.links_inline) write_base_row(claim.number);
+    return claim.number;
+}
+
+// (Re)writes the links of level 0 of a node that nobody refers to yet.
+void HnswInserter::write_base_row(SlotNumber number) {
+    const LevelLinks& links = levels_[0];
+    LinkRow row;
+    if (store_.find_row(number, 0, &row)) {
+        pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        LinkView view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
+        if (view.count == nullptr) page::report_corrupted(index_.rel, row.block, "a node without its links");
+        *view.count = static_cast<uint16>(links.count);
+        memcpy(view.links, links.nodes, links.count * sizeof(SlotNumber));
+        GenericXLogFinish(record);
+        return;
+    }
+    SlotClaim claim = claim_slot(index_, PageKind::base_links);
+    auto* base = reinterpret_cast<HnswLinks*>(claim.slot);
+    *base = {number, kNoSlot, format::kSlotUsed, 0, static_cast<uint16>(links.count)};
+    memcpy(base + 1, links.nodes, links.count * sizeof(SlotNumber));
+    claim.publish();
+
+    const SlotShape& nodes = index_.layout.nodes;
+    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    GenericXLogState* record = GenericXLogStart(index_.rel);
+    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+    *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
+    GenericXLogFinish(record);
+}
+
+void HnswInserter::write_upper_rows(SlotNumber number, int level) {
+    if (level == 0) return;
+    SlotNumber above = kNoSlot;
+    for (int l = level; l >= 1; l--) {
+        const LevelLinks& links = levels_[static_cast<size_t>(l)];
+        SlotClaim claim = claim_slot(index_, PageKind::upper_links);
+        auto* upper = reinterpret_cast<HnswLinks*>(claim.slot);
+        *upper = {number, above, format::kSlotUsed, static_cast<uint8>(l), static_cast<uint16>(links.count)};
+        memcpy(upper + 1, links.nodes, links.count * sizeof(SlotNumber));
+        claim.publish();
+        above = claim.number;
+    }
+    const SlotShape& nodes = index_.layout.nodes;
+    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    GenericXLogState* record = GenericXLogStart(index_.rel);
+    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+    node_at(index_, page, nodes.slot(number))->upper = above;
+    GenericXLogFinish(record);
+}
+
+bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) {
+    EntryPoint now = read_entry(index_.rel);
+    auto wanted = [&](SlotNumber entry, int entry_level) {
+        return entry == kNoSlot || (!only_if_empty && level > entry_level);
+    };
+    if (!wanted(now.node, now.level)) return false;
+    pg::Pin pin{ReadBuffer(index_.rel, format::kHnswMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    format::HnswMeta* meta = meta_of(pin.page());
+    if (!wanted(meta->entry, static_cast<int>(meta->entry_level))) return false;
+    GenericXLogState* record = GenericXLogStart(index_.rel);
+    meta = meta_of(GenericXLogRegisterBuffer(record, pin.buffer(), 0));
+    meta->entry = node;
+    meta->entry_level = static_cast<uint32>(level);
+    GenericXLogFinish(record);
+    return true;
+}
+
+// Edges from the chosen neighbours back to the node. A neighbour that has died since it was chosen leaves the
+// node's own row too: vacuum, which marks first and repairs rows later, has then either seen this row or been seen.
+void HnswInserter::link_back(SlotNumber number, const uint8* code, int level) {
+    HnswLinker linker{store_, context_};
+    for (int l = level; l >= 0; l--) {
+        LevelLinks& links = levels_[static_cast<size_t>(l)];
+        SlotNumber kept[kMaxM];
+        size_t n = 0;
+        bool reachable = false;
+        for (size_t i = 0; i < links.count; i++) {
+            auto outcome = linker.add_edge(links.nodes[i], l, number, code, false);
+            if (outcome != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
+            reachable |= outcome == HnswLinker::Outcome::added;
+        }
+        // On level 0 a node that everybody refused would never be found.
+        for (size_t i = 0; l == 0 && i < n && !reachable; i++) {
+            reachable = linker.add_edge(kept[i], l, number, code, true) == HnswLinker::Outcome::added;
+        }
+        while (n < links.count) {
+            LinkRow row;
+            SlotNumber now[kMaxLinks], rest[kMaxLinks];
+            if (!store_.find_row(number, l, &row)) break;
+            size_t count = store_.links(number, l, now), left = 0;
+            for (size_t i = 0; i < count; i++) {
+                bool dropped = std::find(links.nodes, links.nodes + links.count, now[i]) != links.nodes + links.count &&
+                               std::find(kept, kept + n, now[i]) == kept + n;
+                if (!dropped) rest[left++] = now[i];
+            }
+            if (linker.replace_row(row, now, count, rest, left)) break;
+        }
+    }
+}
+
+}  // namespace vext::hnsw

@@ -1,0 +1,308 @@
+// Index scans: ORDER BY distance. Rows are handed out in the order of certain lower bounds of their distances; the
+// executor computes the true distances and reorders (xs_recheckorderby).
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_pool.h"
+#include "hnsw/hnsw_store.h"
+#include "index/opclass.h"
+
+namespace vext::hnsw {
+
+using format::HnswNode;
+using format::HnswPosting;
+using format::HnswPostingEntry;
+using format::kNoSlot;
+
+namespace {
+
+// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it: entries
+// past the beam, which were scored anyway, answer that without another search.
+size_t spare_entries(size_t ef) { return 8 + ef / 8; }
+
+constexpr size_t kMaxBatch = 65535;
+
+struct Scan {
+    Scan(const HnswIndex& opened, MemoryContext memory)
+        : context(memory),
+          index(opened),
+          store(index),
+          pool(memory),
+          seen(memory),
+          spilled(memory),
+          results(memory),
+          rows(memory) {}
+
+    MemoryContext context;
+    HnswIndex index;
+    HnswStore store;
+    uint8* code = nullptr;  // of the query
+    Pool<ArenaVec> pool;
+    NodeSet<ArenaVec> seen;
+    ArenaVec<Candidate> spilled;  // scored, not in the pool: where an iterative scan goes on
+    ArenaVec<Candidate> results;  // of the current batch, by bound
+    size_t next_result = 0;
+    ArenaVec<ItemPointerData> rows;  // of the current node
+    size_t next_row = 0;
+    SlotNumber next_posting = kNoSlot;
+    Candidate current{};
+    size_t ef = 0;
+    float last_bound = -HUGE_VALF;
+    bool drained = false;     // no further batch
+    bool every_row = false;   // no distance orders the rows: all are returned, block by block
+    bool null_bound = false;  // the query is NULL, else its norm is zero and all distances are NaN
+    BlockNumber next_block = 0;
+};
+
+struct ScanState {
+    MemoryContext context;
+    Scan* scan;
+};
+
+ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
+
+void sort_results(Scan& s) {
+    std::sort(s.results.begin(), s.results.end(), [](const Candidate& a, const Candidate& b) {
+        return a.bound != b.bound ? a.bound < b.bound : a.key != b.key ? a.key < b.key : a.node < b.node;
+    });
+    s.next_result = 0;
+}
+
+void take_pool(Scan& s) {
+    s.results.clear();
+    for (size_t i = 0; i < s.pool.size(); i++) s.results.push_back(s.pool[i]);
+    sort_results(s);
+}
+
+void first_batch(Scan& s) {
+    EntryPoint entry = read_entry(s.index.rel);
+    if (entry.node == kNoSlot) {
+        s.drained = true;
+        return;
+    }
+    s.ef = static_cast<size_t>(settings.ef_search);
+    bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
+    s.pool.keep_spilled(nullptr);
+    descend(s.store, entry.node, entry.level, 1, 1, 0, s.pool, s.seen);
+    if (entry.level > 0) {
+        search_layer(s.store, 1, s.pool, s.seen);
+        if (s.pool.size() > 0) entry.node = s.pool[0].node;
+    }
+    if (iterative) s.pool.keep_spilled(&s.spilled);
+    descend(s.store, entry.node, 0, 0, s.ef, spare_entries(s.ef), s.pool, s.seen);
+    search_layer(s.store, 0, s.pool, s.seen);
+    take_pool(s);
+    s.drained = !iterative;
+}
+
+bool over_limits(const Scan& s) {
+    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
+    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
+           static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory;
+}
+
+// The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
+// as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
+void next_batch(Scan& s) {
+    if (over_limits(s)) {
+        s.results.clear();
+        std::swap(s.results, s.spilled);
+        sort_results(s);
+        s.drained = true;
+        return;
+    }
+    s.ef = std::min(s.ef * 2, kMaxBatch);
+    // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
+    ArenaVec<Candidate>& left = s.results;
+    left.clear();
+    std::swap(left, s.spilled);
+    std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    s.pool.reset(s.ef, spare_entries(s.ef));
+    for (const Candidate& c : left) s.pool.insert(c);
+    search_layer(s.store, 0, s.pool, s.seen);
+    take_pool(s);
+    if (s.results.empty()) s.drained = true;
+}
+
+// ---- rows of a node --------------------------------------------------------------------------------
+
+void read_posting(Scan& s) {
+    const SlotShape& shape = s.index.layout.postings;
+    pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(s.next_posting)));
+    // A chunk that changed hands: its rows were removed by vacuum, and so were dead to every snapshot.
+    if (posting->flags == 0 || posting->node != s.current.node) {
+        s.next_posting = kNoSlot;
+        return;
+    }
+    const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
+    size_t capacity = (shape.slot_bytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
+    for (size_t i = 0; i < std::min<size_t>(posting->count, capacity); i++) s.rows.push_back(entries[i].tid);
+    s.next_posting = posting->next;
+}
+
+// Copies the rows of a candidate, unless its slot has been given to another node since it was scored.
+void read_rows(Scan& s, const Candidate& c) {
+    const SlotShape& nodes = s.index.layout.nodes;
+    s.current = c;
+    s.rows.clear();
+    s.next_row = 0;
+    s.next_posting = kNoSlot;
+    pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
+    if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+    if (ItemPointerIsValid(const_cast<ItemPointer>(&node->tid))) s.rows.push_back(node->tid);
+    s.next_posting = node->posting;
+}
+
+// All nodes of the next page that has any; false at the end.
+bool next_page_of_nodes(Scan& s) {
+    const SlotShape& nodes = s.index.layout.nodes;
+    BlockNumber blocks = RelationGetNumberOfBlocks(s.index.rel);
+    s.results.clear();
+    s.next_result = 0;
+    while (s.results.empty()) {
+        CHECK_FOR_INTERRUPTS();
+        if (++s.next_block >= blocks) return false;
+        pg::Pin pin{ReadBuffer(s.index.rel, s.next_block)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        if (PageIsNew(pin.page()) ||
+            page::tail_of(pin.page())->kind != static_cast<uint16>(format::PageKind::nodes)) {
+            continue;
+        }
+        page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
+        for (uint32 i = 0; i < nodes.per_page; i++) {
+            const HnswNode* node = node_at(s.index, pin.page(), i);
+            if (!is_live(node)) continue;
+            s.results.push_back({0, NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, 0});
+        }
+    }
+    return true;
+}
+
+// Makes `current` the next candidate with at least one row; false when the scan is over.
+bool next_node(Scan& s) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        if (s.next_result == s.results.size()) {
+            if (s.every_row) {
+                if (!next_page_of_nodes(s)) return false;
+            } else {
+                if (s.drained) return false;
+                next_batch(s);
+                continue;
+            }
+        }
+        const Candidate& c = s.results[s.next_result++];
+        if (!s.every_row && c.bound < s.last_bound) {
+            // A later batch found something nearer than what was handed out already.
+            if (settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;
+        }
+        read_rows(s, c);
+        while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
+        if (s.rows.empty()) continue;
+        if (!s.every_row) s.last_bound = std::max(s.last_bound, c.bound);
+        return true;
+    }
+}
+
+bool next_row(Scan& s) {
+    while (s.next_row == s.rows.size() && s.next_posting != kNoSlot) {
+        s.rows.clear();
+        s.next_row = 0;
+        read_posting(s);
+    }
+    return s.next_row < s.rows.size() || next_node(s);
+}
+
+// ---- start -----------------------------------------------------------------------------------------
+
+Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
+    if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order"));
+    }
+    if (!IsMVCCSnapshot(scan->xs_snapshot)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("non-MVCC snapshots are not supported with hnsw"));
+    }
+    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), context);
+    s->code = static_cast<uint8*>(palloc0(s->index.layout.code_bytes));
+    const ScanKeyData& order_by = scan->orderByData[0];
+    if (order_by.sk_flags & SK_ISNULL) {
+        s->every_row = s->null_bound = true;
+        return s;
+    }
+    uint32 dim = s->index.dim();
+    index::VectorValue query =
+        index::vector_value(static_cast<codec::Element>(s->index.meta.element), order_by.sk_argument);
+    if (query.dim != dim) {
+        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+                errmsg("different vector dimensions %u and %u", dim, query.dim));
+    }
+    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
+    if (!s->index.codec->encode(query.elements, dim, scratch, s->code)) {
+        s->every_row = true;
+        return s;
+    }
+    s->store.set_query(s->code, true);
+    first_batch(*s);
+    return s;
+}
+
+}  // namespace
+
+IndexScanDesc begin_scan(Relation rel, int keys, int order_bys) {
+    IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
+    auto* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
+    state->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+    scan->opaque = state;
+    if (order_bys > 0) {
+        scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
+        scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * order_bys));
+    }
+    return scan;
+}
+
+void rescan(IndexScanDesc scan, ScanKey keys, int, ScanKey order_bys, int) {
+    ScanState* state = state_of(scan);
+    state->scan = nullptr;
+    MemoryContextReset(state->context);
+    if (keys != nullptr && scan->numberOfKeys > 0) {
+        memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+    }
+    if (order_bys != nullptr && scan->numberOfOrderBys > 0) {
+        memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    }
+}
+
+bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
+    Assert(ScanDirectionIsForward(direction));
+    (void)direction;
+    ScanState* state = state_of(scan);
+    if (state->scan == nullptr) {
+        pgstat_count_index_scan(scan->indexRelation);
+        MemoryContext outer = MemoryContextSwitchTo(state->context);
+        state->scan = start_scan(scan, state->context);
+        MemoryContextSwitchTo(outer);
+    }
+    Scan& s = *state->scan;
+    if (!next_row(s)) return false;
+    scan->xs_heaptid = s.rows[s.next_row++];
+    scan->xs_recheck = false;
+    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row;
+    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row ? get_float8_nan() : s.current.bound);
+    scan->xs_orderbynulls[0] = s.every_row && s.null_bound;
+    return true;
+}
+
+void end_scan(IndexScanDesc scan) {
+    MemoryContextDelete(state_of(scan)->context);
+    pfree(scan->opaque);
+    scan->opaque = nullptr;
+}
+
+}  // namespace vext::hnsw

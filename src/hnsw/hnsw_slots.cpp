@@ -1,0 +1,188 @@
+#include "hnsw/hnsw_slots.h"
+
+#include <cstring>
+
+namespace vext::hnsw {
+
+using format::HnswNode;
+using format::PageKind;
+using format::PageTail;
+
+namespace {
+
+// Pages whose free slots cannot be used yet stand in the list too; so many are tried before the file grows.
+constexpr int kMaxTries = 16;
+
+uint8* flags_of(PageKind kind, char* slot) {
+    switch (kind) {
+        case PageKind::nodes: return &reinterpret_cast<HnswNode*>(slot)->flags;
+        case PageKind::postings: return &reinterpret_cast<format::HnswPosting*>(slot)->flags;
+        default: return &reinterpret_cast<format::HnswLinks*>(slot)->flags;
+    }
+}
+
+// The moment a node was freed is kept where its row pointer was: nobody reads that of a free slot.
+void set_freed_xid(HnswNode* node, FullTransactionId xid) {
+    uint64 value = U64FromFullTransactionId(xid);
+    static_assert(sizeof(ItemPointerData) == 6);
+    memcpy(&node->tid, &value, sizeof(ItemPointerData));
+    node->null_attributes = static_cast<uint16>(value >> 48);
+}
+
+FullTransactionId freed_xid(const HnswNode* node) {
+    uint64 value = static_cast<uint64>(node->null_attributes) << 48;
+    memcpy(&value, &node->tid, sizeof(ItemPointerData));
+    return FullTransactionIdFromU64(value);
+}
+
+bool usable(PageKind kind, char* slot) {
+    if (*flags_of(kind, slot) != 0) return false;
+    if (kind != PageKind::nodes) return true;
+    const auto* node = reinterpret_cast<const HnswNode*>(slot);
+    // Generation 0: never used.
+    return node->generation == 0 || GlobalVisCheckRemovableFullXid(nullptr, freed_xid(node));
+}
+
+BlockNumber* head_of(Page meta_page, PageKind kind) {
+    return &meta_of(meta_page)->free_head[static_cast<int>(kind) - 1];
+}
+
+BlockNumber read_head(const HnswIndex& index, PageKind kind) {
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_SHARE);
+    BlockNumber head = *head_of(BufferGetPage(meta), kind);
+    UnlockReleaseBuffer(meta);
+    return head;
+}
+
+// Looks for a usable slot on one page. Found: the page stays locked. Else gives the next page of the list, and
+// whether the page is full for good.
+bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, SlotClaim* claim, BlockNumber* next,
+              bool* full) {
+    const SlotShape& shape = index.shape(kind);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    Page page = BufferGetPage(buffer);
+    page::check_page(index.rel, block, page, shape);
+    *full = true;
+    for (uint32 i = 0; i < shape.per_page; i++) {
+        char* slot = page::slot_at(page, shape, i);
+        if (*flags_of(kind, slot) == 0) *full = false;
+        if (!usable(kind, slot)) continue;
+        claim->record = GenericXLogStart(index.rel);
+        Page copy = GenericXLogRegisterBuffer(claim->record, buffer, 0);
+        claim->buffer = buffer;
+        claim->slot = page::slot_at(copy, shape, i);
+        claim->number = shape.number(block, i);
+        return true;
+    }
+    *next = page::tail_of(page)->next_free;
+    UnlockReleaseBuffer(buffer);
+    return false;
+}
+
+// Takes a full page off the head of its list, if it still is both.
+void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
+    const SlotShape& shape = index.shape(kind);
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    Page page = BufferGetPage(buffer);
+    bool full = *head_of(BufferGetPage(meta), kind) == block;
+    for (uint32 i = 0; i < shape.per_page && full; i++) {
+        full = *flags_of(kind, page::slot_at(page, shape, i)) != 0;
+    }
+    if (full) {
+        GenericXLogState* record = GenericXLogStart(index.rel);
+        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
+        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        *head_of(meta_copy, kind) = tail->next_free;
+        tail->next_free = InvalidBlockNumber;
+        tail->listed = 0;
+        GenericXLogFinish(record);
+    }
+    UnlockReleaseBuffer(buffer);
+    UnlockReleaseBuffer(meta);
+}
+
+// Adds an empty page at the head of the list, unless somebody else changed the head meanwhile.
+void add_page(const HnswIndex& index, PageKind kind, BlockNumber seen_head) {
+    const SlotShape& shape = index.shape(kind);
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    if (*head_of(BufferGetPage(meta), kind) == seen_head) {
+        Buffer buffer = pg::extend_relation(index.rel);
+        BlockNumber block = BufferGetBlockNumber(buffer);
+        if (block >= shape.block_limit()) {
+            ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("index \"%s\" cannot have more nodes", RelationGetRelationName(index.rel)));
+        }
+        GenericXLogState* record = GenericXLogStart(index.rel);
+        Page page = GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE);
+        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
+        page::init_page(page, shape);
+        page::tail_of(page)->next_free = seen_head;
+        page::tail_of(page)->listed = 1;
+        *head_of(meta_copy, kind) = block;
+        GenericXLogFinish(record);
+        UnlockReleaseBuffer(buffer);
+    }
+    UnlockReleaseBuffer(meta);
+}
+
+}  // namespace
+
+void SlotClaim::publish() {
+    GenericXLogFinish(record);
+    UnlockReleaseBuffer(buffer);
+}
+
+SlotClaim claim_slot(const HnswIndex& index, PageKind kind) {
+    SlotClaim claim{};
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        BlockNumber head = read_head(index, kind);
+        BlockNumber block = head;
+        bool popped = false;
+        for (int i = 0; i < kMaxTries && block != InvalidBlockNumber && !popped; i++) {
+            BlockNumber next;
+            bool full;
+            if (try_page(index, kind, block, &claim, &next, &full)) return claim;
+            if (full && block == head) {
+                pop_page(index, kind, block);
+                popped = true;
+            }
+            block = next;
+        }
+        if (!popped) add_page(index, kind, head);
+    }
+}
+
+void free_node(HnswNode* node) {
+    node->flags = 0;
+    node->generation = node->generation == 0x7FFFFFFF ? 1 : node->generation + 1;
+    set_freed_xid(node, ReadNextFullTransactionId());
+}
+
+void free_slot(const HnswIndex&, PageKind kind, char* slot) { *flags_of(kind, slot) = 0; }
+
+void list_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    if (!page::tail_of(BufferGetPage(buffer))->listed) {
+        GenericXLogState* record = GenericXLogStart(index.rel);
+        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
+        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        tail->next_free = *head_of(meta_copy, kind);
+        tail->listed = 1;
+        *head_of(meta_copy, kind) = block;
+        GenericXLogFinish(record);
+    }
+    UnlockReleaseBuffer(buffer);
+    UnlockReleaseBuffer(meta);
+}
+
+}  // namespace vext::hnsw

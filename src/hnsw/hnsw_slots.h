@@ -1,0 +1,32 @@
+// Taking and giving back slots. Pages with free slots are chained from the metapage, one list per kind.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_index.h"
+
+namespace vext::hnsw {
+
+// A free slot on an exclusively locked page that is registered with an open WAL record. The caller writes the slot
+// and calls publish(); it takes no other lock before that.
+struct SlotClaim {
+    GenericXLogState* record;
+    Buffer buffer;
+    char* slot;
+    SlotNumber number;
+
+    void publish();
+};
+
+// ERROR when the relation cannot be extended or slot numbers are used up.
+SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind);
+
+// Frees a node slot (its code stays readable for searches that still hold its number), or a links or posting slot.
+// The page is exclusively locked and registered; the caller calls list_page() once it has let go of it.
+void free_node(format::HnswNode* node);
+void free_slot(const HnswIndex& index, format::PageKind kind, char* slot);
+
+// Puts a page with free slots into its kind's list. The caller holds no lock.
+void list_page(const HnswIndex& index, format::PageKind kind, BlockNumber block);
+
+}  // namespace vext::hnsw

@@ -1,0 +1,498 @@
+// Vacuum: rows that died leave their nodes; nodes without rows leave the graph, which is repaired around them without
+// fresh searches (FreshDiskANN: Singh et al. 2021, section 4.2); their slots are freed. README.md says why concurrent
+// inserts and scans are safe.
+#include <cstring>
+#include <new>
+
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_connect.h"
+#include "hnsw/hnsw_insert.h"
+#include "hnsw/hnsw_slots.h"
+
+namespace vext::hnsw {
+
+using format::HnswLinks;
+using format::HnswNode;
+using format::HnswPosting;
+using format::HnswPostingEntry;
+using format::kNoSlot;
+using format::PageKind;
+
+namespace {
+
+// Candidates for the place of lost neighbours; more do not make better graphs.
+constexpr size_t kMaxCandidates = 512;
+
+struct Vacuum {
+    Vacuum(const HnswIndex& opened, IndexVacuumInfo* vacuum_info, IndexBulkDeleteResult* results,
+           IndexBulkDeleteCallback callback, void* callback_state, MemoryContext memory)
+        : info(vacuum_info),
+          stats(results),
+          row_is_dead(callback),
+          state(callback_state),
+          context(memory),
+          index(opened),
+          store(index),
+          linker(store, memory),
+          dead(memory),
+          candidates(memory),
+          seen(memory),
+          lists(memory) {}
+
+    bool is_dead(SlotNumber node) const { return node < dead.size() && dead[node]; }
+    void set_dead(SlotNumber node) {
+        if (node >= dead.size()) dead.resize(node + 1, 0);
+        dead[node] = 1;
+        dead_count++;
+    }
+
+    IndexVacuumInfo* info;
+    IndexBulkDeleteResult* stats;
+    IndexBulkDeleteCallback row_is_dead;
+    void* state;
+    MemoryContext context;
+    HnswIndex index;
+    HnswStore store;
+    HnswLinker linker;
+    ArenaVec<uint8> dead;  // by node number
+    uint64 dead_count = 0;
+    ArenaVec<SlotNumber> candidates;
+    NodeSet<ArenaVec> seen;
+    ArenaVec<SlotNumber> lists;  // working memory
+};
+
+// A page in vacuum's hands: pinned, with a ring buffer where the vacuum has one. {} when it is not of the kind.
+Buffer read_page(Vacuum& v, BlockNumber block, PageKind kind) {
+    pg::vacuum_delay();
+    Buffer buffer = ReadBufferExtended(v.index.rel, MAIN_FORKNUM, block, RBM_NORMAL, v.info->strategy);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    // A page that was added but not initialised when the server crashed stays empty.
+    bool wanted = !PageIsNew(page) && page::tail_of(page)->kind == static_cast<uint16>(kind);
+    if (wanted) page::check_page(v.index.rel, block, page, v.index.shape(kind));
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    if (wanted) return buffer;
+    ReleaseBuffer(buffer);
+    return InvalidBuffer;
+}
+
+template <typename Use>
+void for_each_page(Vacuum& v, PageKind kind, Use use) {
+    // The relation may grow meanwhile: what inserts add has to be seen too.
+    for (BlockNumber block = 1; block < RelationGetNumberOfBlocks(v.index.rel); block++) {
+        Buffer buffer = read_page(v, block, kind);
+        if (buffer == InvalidBuffer) continue;
+        use(block, buffer);
+        ReleaseBuffer(buffer);
+    }
+}
+
+// ---- pass 1: rows --------------------------------------------------------------------------------
+
+HnswPosting* posting_at(const SlotShape& shape, Page page, SlotNumber number) {
+    return reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(number)));
+}
+
+// Removes dead rows from one chunk. Gives the next chunk, and whether this one is empty now.
+SlotNumber clean_chunk(Vacuum& v, SlotNumber node, SlotNumber number, bool* empty) {
+    const SlotShape& shape = v.index.layout.postings;
+    pg::Pin pin{v.store.reader().pin(shape.block(number), shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    HnswPosting* posting = posting_at(shape, pin.page(), number);
+    if (posting->flags == 0 || posting->node != node) {
+        page::report_corrupted(v.index.rel, shape.block(number), "a list of rows that belongs to another node");
+    }
+    HnswPosting kept_header = *posting;
+    HnswPostingEntry kept[format::kPostingSlotBytes / sizeof(HnswPostingEntry)];
+    auto* entries = reinterpret_cast<HnswPostingEntry*>(posting + 1);
+    uint8 n = 0;
+    for (uint8 i = 0; i < posting->count; i++) {
+        if (!v.row_is_dead(&entries[i].tid, v.state)) kept[n++] = entries[i];
+    }
+    *empty = n == 0;
+    v.stats->tuples_removed += posting->count - n;
+    v.stats->num_index_tuples += n;
+    if (n == posting->count) return posting->next;
+    kept_header.count = n;
+    GenericXLogState* record = GenericXLogStart(v.index.rel);
+    posting = posting_at(shape, GenericXLogRegisterBuffer(record, pin.buffer(), 0), number);
+    *posting = kept_header;
+    memcpy(posting + 1, kept, n * sizeof(HnswPostingEntry));
+    GenericXLogFinish(record);
+    return kept_header.next;
+}
+
+// Takes the first chunk of a node off its chain if it is empty; false when it is not.
+bool drop_first_chunk(Vacuum& v, SlotNumber node_number) {
+    const SlotShape& nodes = v.index.layout.nodes;
+    const SlotShape& shape = v.index.layout.postings;
+    BlockNumber freed;
+    {
+        pg::Pin pin{v.store.reader().pin(nodes.block(node_number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        SlotNumber head = node_at(v.index, pin.page(), nodes.slot(node_number))->posting;
+        if (head == kNoSlot) return false;
+        freed = shape.block(head);
+        pg::Pin chunk_pin{v.store.reader().pin(freed, shape)};
+        pg::ContentLock chunk_lock{chunk_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        if (posting_at(shape, chunk_pin.page(), head)->count > 0) return false;
+        GenericXLogState* record = GenericXLogStart(v.index.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        HnswPosting* posting = posting_at(shape, GenericXLogRegisterBuffer(record, chunk_pin.buffer(), 0), head);
+        node_at(v.index, page, nodes.slot(node_number))->posting = posting->next;
+        posting->flags = 0;
+        GenericXLogFinish(record);
+    }
+    list_page(v.index, PageKind::postings, freed);
+    return true;
+}
+
+// Takes an empty chunk that is not the first off its chain.
+void drop_later_chunk(Vacuum& v, SlotNumber previous, SlotNumber number) {
+    const SlotShape& shape = v.index.layout.postings;
+    {
+        pg::Pin pin{v.store.reader().pin(shape.block(previous), shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        GenericXLogState* record = GenericXLogStart(v.index.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        if (shape.block(number) == shape.block(previous)) {
+            posting_at(shape, page, previous)->next = posting_at(shape, page, number)->next;
+            posting_at(shape, page, number)->flags = 0;
+            GenericXLogFinish(record);
+        } else {
+            // Chunks of a chain are locked in the order of the chain.
+            pg::Pin chunk_pin{v.store.reader().pin(shape.block(number), shape)};
+            pg::ContentLock chunk_lock{chunk_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+            HnswPosting* chunk = posting_at(shape, GenericXLogRegisterBuffer(record, chunk_pin.buffer(), 0), number);
+            posting_at(shape, page, previous)->next = chunk->next;
+            chunk->flags = 0;
+            GenericXLogFinish(record);
+        }
+    }
+    list_page(v.index, PageKind::postings, shape.block(number));
+}
+
+void clean_postings(Vacuum& v, SlotNumber node, SlotNumber head) {
+    SlotNumber previous = kNoSlot;
+    for (SlotNumber at = head; at != kNoSlot;) {
+        pg::vacuum_delay();
+        bool empty;
+        SlotNumber next = clean_chunk(v, node, at, &empty);
+        if (empty && previous != kNoSlot) {
+            drop_later_chunk(v, previous, at);
+        } else {
+            previous = at;
+        }
+        at = next;
+    }
+    while (drop_first_chunk(v, node)) {
+    }
+}
+
+// Removes dead rows from the slots of a page and marks nodes without rows dead. Notes nodes with postings in lists.
+void clean_page(Vacuum& v, BlockNumber block, Buffer buffer, bool postings_done) {
+    const SlotShape& nodes = v.index.layout.nodes;
+    pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
+    GenericXLogState* record = nullptr;
+    Page page = BufferGetPage(buffer);
+    v.lists.clear();
+    for (uint32 i = 0; i < nodes.per_page; i++) {
+        HnswNode* node = node_at(v.index, page, i);
+        SlotNumber number = nodes.number(block, i);
+        if (!(node->flags & format::kSlotUsed)) continue;
+        if (node->flags & format::kNodeDead) {
+            // Left by a vacuum that did not come to its end.
+            if (!v.is_dead(number)) v.set_dead(number);
+            continue;
+        }
+        bool has_row = ItemPointerIsValid(&node->tid);
+        bool drop_row = has_row && !postings_done && v.row_is_dead(&node->tid, v.state);
+        bool dies = (drop_row || !has_row) && node->posting == kNoSlot;
+        if (!postings_done) {
+            if (node->posting != kNoSlot) {
+                v.lists.push_back(number);
+                v.lists.push_back(node->posting);
+            }
+            if (drop_row) v.stats->tuples_removed++;
+            if (has_row && !drop_row) v.stats->num_index_tuples++;
+        }
+        if (!drop_row && !dies) continue;
+        if (record == nullptr) {
+            record = GenericXLogStart(v.index.rel);
+            page = GenericXLogRegisterBuffer(record, buffer, 0);
+            node = node_at(v.index, page, i);
+        }
+        ItemPointerSetInvalid(&node->tid);
+        if (dies) {
+            node->flags |= format::kNodeDead;
+            v.set_dead(number);
+        }
+    }
+    if (record != nullptr) GenericXLogFinish(record);
+}
+
+void remove_rows(Vacuum& v) {
+    ArenaVec<SlotNumber> lists{v.context};
+    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
+        clean_page(v, block, buffer, false);
+        if (v.lists.empty()) return;
+        lists.clear();
+        for (SlotNumber n : v.lists) lists.push_back(n);
+        for (size_t i = 0; i < lists.size(); i += 2) clean_postings(v, lists[i], lists[i + 1]);
+        clean_page(v, block, buffer, true);
+    });
+}
+
+// ---- pass 2: rows of links -----------------------------------------------------------------------
+
+// Neighbours of a node for the place of those that died: the living ones it has, and those of the dead ones, through
+// further dead ones where these knew nobody alive.
+void gather(Vacuum& v, SlotNumber owner, int level, const SlotNumber* links, size_t n) {
+    SlotNumber next[kMaxLinks];
+    v.candidates.clear();
+    v.lists.clear();
+    v.seen.reset(kMaxCandidates);
+    v.seen.insert(owner);
+    auto add = [&](SlotNumber node) {
+        if (!v.seen.insert(node)) return;
+        (v.is_dead(node) ? v.lists : v.candidates).push_back(node);
+    };
+    for (size_t i = 0; i < n; i++) add(links[i]);
+    size_t first_hop = v.lists.size();
+    for (size_t i = 0; i < v.lists.size(); i++) {
+        if (v.candidates.size() >= kMaxCandidates) break;
+        if (i >= first_hop && v.candidates.size() >= v.index.max_links(level)) break;
+        if (v.lists.size() >= 4 * kMaxCandidates) break;
+        size_t count = v.store.links(v.lists[i], level, next);
+        for (size_t j = 0; j < count; j++) add(next[j]);
+    }
+}
+
+void repair_row(Vacuum& v, SlotNumber owner, int level) {
+    uint8* code = static_cast<uint8*>(palloc(v.index.layout.code_bytes));
+    for (;;) {
+        pg::vacuum_delay();
+        SlotNumber links[kMaxLinks];
+        LinkRow row;
+        bool live = false;
+        v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
+            live = is_live(node);
+            memcpy(code, there, v.index.layout.code_bytes);
+        });
+        if (!live || !v.store.find_row(owner, level, &row)) break;
+        size_t n = v.store.links(owner, level, links);
+        if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
+        gather(v, owner, level, links, n);
+        size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
+        if (v.linker.replace_row(row, links, n, v.candidates.data(), count)) break;
+    }
+    pfree(code);
+}
+
+// Notes in `found` (pairs of owner and level) the rows of a page that name a dead node.
+void find_torn_rows(Vacuum& v, BlockNumber block, Buffer buffer, const SlotShape& shape, ArenaVec<SlotNumber>& found) {
+    pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
+    Page page = BufferGetPage(buffer);
+    found.clear();
+    for (uint32 i = 0; i < shape.per_page; i++) {
+        LinkRow row{&shape, block, i, shape.number(block, i), 0};
+        if (shape.kind == PageKind::nodes) {
+            if (!is_live(node_at(v.index, page, i))) continue;
+        } else {
+            const auto* links = reinterpret_cast<const HnswLinks*>(page::slot_at(page, shape, i));
+            if (links->flags == 0) continue;
+            row.node = links->node;
+            row.level = links->level;
+        }
+        LinkView view = v.store.view_row(page, row);
+        for (uint16 j = 0; view.count != nullptr && j < *view.count; j++) {
+            if (!v.is_dead(view.links[j])) continue;
+            found.push_back(row.node);
+            found.push_back(static_cast<SlotNumber>(row.level));
+            break;
+        }
+    }
+}
+
+void repair_links(Vacuum& v) {
+    ArenaVec<SlotNumber> found{v.context};
+    PageKind base = v.index.layout.links_inline ? PageKind::nodes : PageKind::base_links;
+    for (PageKind kind : {base, PageKind::upper_links}) {
+        for_each_page(v, kind, [&](BlockNumber block, Buffer buffer) {
+            find_torn_rows(v, block, buffer, v.index.shape(kind), found);
+            for (size_t i = 0; i < found.size(); i += 2) repair_row(v, found[i], static_cast<int>(found[i + 1]));
+        });
+    }
+}
+
+// ---- pass 3: the entry point ---------------------------------------------------------------------
+
+EntryPoint highest_node(Vacuum& v) {
+    EntryPoint best{kNoSlot, -1};
+    const SlotShape& nodes = v.index.layout.nodes;
+    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
+        pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
+        for (uint32 i = 0; i < nodes.per_page; i++) {
+            const HnswNode* node = node_at(v.index, BufferGetPage(buffer), i);
+            if (!is_live(node) || node->level <= best.level) continue;
+            // The rows of its levels are written after the node itself.
+            if (node->level > 0 && node->upper == kNoSlot) continue;
+            best = {nodes.number(block, i), node->level};
+        }
+    });
+    return best;
+}
+
+void replace_entry(Vacuum& v) {
+    if (!v.is_dead(read_entry(v.index.rel).node)) return;
+    EntryPoint best = highest_node(v);
+    pg::Pin pin{ReadBuffer(v.index.rel, format::kHnswMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    if (!v.is_dead(meta_of(pin.page())->entry)) return;
+    GenericXLogState* record = GenericXLogStart(v.index.rel);
+    format::HnswMeta* meta = meta_of(GenericXLogRegisterBuffer(record, pin.buffer(), 0));
+    meta->entry = best.node;
+    meta->entry_level = best.node == kNoSlot ? 0 : static_cast<uint32>(best.level);
+    GenericXLogFinish(record);
+}
+
+// ---- pass 4: slots -------------------------------------------------------------------------------
+
+// Frees the chain of rows of a dead node's upper levels. The slot's owner is checked: it may be free already.
+void free_upper_rows(Vacuum& v, SlotNumber node, SlotNumber number) {
+    const SlotShape& shape = v.index.layout.upper_links;
+    while (number != kNoSlot) {
+        SlotNumber above;
+        {
+            pg::Pin pin{v.store.reader().pin(shape.block(number), shape)};
+            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+            auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(pin.page(), shape, shape.slot(number)));
+            if (links->flags == 0 || links->node != node) return;
+            above = links->above;
+            GenericXLogState* record = GenericXLogStart(v.index.rel);
+            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            free_slot(v.index, PageKind::upper_links, page::slot_at(page, shape, shape.slot(number)));
+            GenericXLogFinish(record);
+        }
+        list_page(v.index, PageKind::upper_links, shape.block(number));
+        number = above;
+    }
+}
+
+// Frees the dead nodes of a page; notes (node, upper row) in `uppers`. False: there were none.
+bool free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer, ArenaVec<SlotNumber>& uppers) {
+    const SlotShape& nodes = v.index.layout.nodes;
+    uppers.clear();
+    pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
+    GenericXLogState* record = nullptr;
+    for (uint32 i = 0; i < nodes.per_page; i++) {
+        SlotNumber number = nodes.number(block, i);
+        if (!v.is_dead(number)) continue;
+        if (record == nullptr) record = GenericXLogStart(v.index.rel);
+        HnswNode* node = node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i);
+        if (node->upper != kNoSlot) {
+            uppers.push_back(number);
+            uppers.push_back(node->upper);
+        }
+        free_node(node);
+    }
+    if (record == nullptr) return false;
+    GenericXLogFinish(record);
+    return true;
+}
+
+void free_slots(Vacuum& v) {
+    ArenaVec<SlotNumber> uppers{v.context};
+    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
+        if (!free_page_nodes(v, block, buffer, uppers)) return;
+        list_page(v.index, PageKind::nodes, block);
+        for (size_t i = 0; i < uppers.size(); i += 2) free_upper_rows(v, uppers[i], uppers[i + 1]);
+    });
+}
+
+// ---- pass 5: reachability ------------------------------------------------------------------------
+
+struct PageGraph {
+    Vacuum& v;
+    Pool<ArenaVec> pool;
+    uint8* code;
+
+    size_t links(SlotNumber node, SlotNumber* out) { return v.store.links(node, 0, out); }
+    size_t max_links() const { return v.index.max_links(0); }
+    void check_interrupts() { pg::vacuum_delay(); }
+
+    template <typename Use>
+    void nearest(SlotNumber node, Use use) {
+        EntryPoint entry = read_entry(v.index.rel);
+        if (entry.node == kNoSlot) return;
+        v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
+            memcpy(code, there, v.index.layout.code_bytes);
+        });
+        v.store.set_query(code, false);
+        descend(v.store, entry.node, entry.level, 0, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
+                v.seen);
+        search_layer(v.store, 0, pool, v.seen);
+        for (size_t i = 0; i < pool.size(); i++) {
+            if (use(pool[i].node)) return;
+        }
+    }
+    bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
+        LinkRow row;
+        return v.store.find_row(node, 0, &row) && v.linker.replace_row(row, seen, n, links, count);
+    }
+};
+
+void reconnect(Vacuum& v) {
+    EntryPoint entry = read_entry(v.index.rel);
+    if (entry.node == kNoSlot) return;
+    const SlotShape& nodes = v.index.layout.nodes;
+    BlockNumber blocks = RelationGetNumberOfBlocks(v.index.rel);
+    PageGraph graph{v, Pool<ArenaVec>{v.context}, static_cast<uint8*>(palloc(v.index.layout.code_bytes))};
+    Connector<ArenaVec<SlotNumber>, PageGraph> connector{v.context, graph,
+                                                         static_cast<size_t>(blocks) * nodes.per_page};
+    connector.start(entry.node);
+    ArenaVec<SlotNumber> live{v.context};
+    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
+        live.clear();
+        {
+            pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
+            for (uint32 i = 0; i < nodes.per_page; i++) {
+                if (is_live(node_at(v.index, BufferGetPage(buffer), i))) live.push_back(nodes.number(block, i));
+            }
+        }
+        for (SlotNumber node : live) connector.connect(node);
+    });
+    elog(DEBUG1, "index \"%s\": %zu nodes reconnected", RelationGetRelationName(v.index.rel), connector.added());
+}
+
+}  // namespace
+
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                   IndexBulkDeleteCallback is_dead, void* state) {
+    if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+    stats->num_index_tuples = 0;
+    pg::ScratchContext scratch{"hnsw vacuum"};
+    auto* v = new (palloc(sizeof(Vacuum)))
+        Vacuum(open_index(info->index), info, stats, is_dead, state, scratch.context());
+    remove_rows(*v);
+    if (v->dead_count > 0) {
+        repair_links(*v);
+        replace_entry(*v);
+        free_slots(*v);
+        reconnect(*v);
+    }
+    return stats;
+}
+
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+    if (info->analyze_only) return stats;
+    if (stats == nullptr) {
+        stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+        stats->num_index_tuples = info->num_heap_tuples;
+        stats->estimated_count = true;
+    }
+    stats->num_pages = RelationGetNumberOfBlocks(info->index);
+    return stats;
+}
+
+}  // namespace vext::hnsw
