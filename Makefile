@@ -37,7 +37,7 @@ UNIT_LIB_OBJ := $(UNIT_LIB_SRC:%.cpp=$(UNIT_DIR)/%.o)
 UNIT_TESTS := $(patsubst test/unit/%.cpp,$(UNIT_DIR)/%,$(wildcard test/unit/*.cpp))
 
 unit: $(UNIT_TESTS)
-	@set -e; for t in $(UNIT_TESTS); do $$t; done
+	@set -e; export UBSAN_OPTIONS=halt_on_error=1; for t in $(UNIT_TESTS); do $$t; done
 
 $(UNIT_DIR)/%.o: %.cpp
 	@mkdir -p $(@D)
