@@ -38,21 +38,25 @@ void score_into(Store& store, const uint32_t* nodes, size_t n, Pool& pool) {
     });
 }
 
+// Scores the neighbours of a node that were not seen yet.
+template <typename Store, typename Pool, typename Seen>
+void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
+    uint32_t links[kMaxLinks];
+    size_t n = store.links(node, level, links);
+    size_t fresh = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (seen.insert(links[i])) links[fresh++] = links[i];
+    }
+    uint32_t upcoming = pool.peek();
+    if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
+    score_into(store, links, fresh, pool);
+    store.check_interrupts();
+}
+
 // Algorithm 2, SEARCH-LAYER. The pool holds the entry points, each in `seen`; at the end it holds the nearest found.
 template <typename Store, typename Pool, typename Seen>
 void search_layer(Store& store, int level, Pool& pool, Seen& seen) {
-    uint32_t links[kMaxLinks];
-    while (Candidate* best = pool.next()) {
-        size_t n = store.links(best->node, level, links);
-        size_t fresh = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (seen.insert(links[i])) links[fresh++] = links[i];
-        }
-        uint32_t upcoming = pool.peek();
-        if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
-        score_into(store, links, fresh, pool);
-        store.check_interrupts();
-    }
+    while (Candidate* best = pool.next()) expand(store, best->node, level, pool, seen);
 }
 
 // Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of one. Leaves in the pool and in
@@ -69,6 +73,15 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
         search_layer(store, l, pool, seen);
         entry = pool[0].node;
     }
+}
+
+// A search of level 0 from the top. It starts from the entry point too, wherever the descent ended: what is reachable
+// at all is reachable from there.
+template <typename Store, typename Pool, typename Seen>
+void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
+    descend(store, entry, entry_level, 0, ef, spare, pool, seen);
+    if (seen.insert(entry)) score_into(store, &entry, 1, pool);
+    search_layer(store, 0, pool, seen);
 }
 
 struct Neighbor {

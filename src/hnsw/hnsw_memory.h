@@ -252,9 +252,8 @@ private:
         void nearest(uint32_t node, Use use) {
             GraphBuilder& b = builder;
             b.store_.set_query(b.graph_.code(node));
-            descend(b.store_, b.graph_.entry, b.graph_.levels[b.graph_.entry], 0,
-                    std::max<size_t>(b.p_.ef_construction, 200), 0, b.pool_, b.seen_);
-            search_layer(b.store_, 0, b.pool_, b.seen_);
+            search_from_top(b.store_, b.graph_.entry, b.graph_.levels[b.graph_.entry],
+                            std::max<size_t>(b.p_.ef_construction, 200), 0, b.pool_, b.seen_);
             for (size_t i = 0; i < b.pool_.size(); i++) {
                 if (use(b.pool_[i].node)) return;
             }

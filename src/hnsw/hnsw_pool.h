@@ -83,6 +83,7 @@ public:
     template <typename Source>
     explicit Pool(Source source) : entries_(source) {}
 
+    // Collects what falls out, from the last reset() on.
     void keep_spilled(Vec<Candidate>* spilled) { spilled_ = spilled; }
 
     void reset(size_t ef, size_t spare) {
@@ -90,6 +91,7 @@ public:
         capacity_ = ef + spare;
         ef_ = ef;
         size_ = cursor_ = 0;
+        if (spilled_ != nullptr) spilled_->clear();
     }
 
     size_t size() const { return size_; }

@@ -20,7 +20,7 @@ namespace {
 
 // The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it: entries
 // past the beam, which were scored anyway, answer that without another search.
-size_t spare_entries(size_t ef) { return 8 + ef / 8; }
+size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
 
@@ -32,6 +32,7 @@ struct Scan {
           pool(memory),
           seen(memory),
           spilled(memory),
+          unexpanded(memory),
           results(memory),
           rows(memory) {}
 
@@ -42,7 +43,8 @@ struct Scan {
     Pool<ArenaVec> pool;
     NodeSet<ArenaVec> seen;
     ArenaVec<Candidate> spilled;  // scored, not in the pool: where an iterative scan goes on
-    ArenaVec<Candidate> results;  // of the current batch, by bound
+    ArenaVec<SlotNumber> unexpanded;  // given out as results before the search passed through them
+    ArenaVec<Candidate> results;      // of the current batch, by bound
     size_t next_result = 0;
     ArenaVec<ItemPointerData> rows;  // of the current node
     size_t next_row = 0;
@@ -70,9 +72,19 @@ void sort_results(Scan& s) {
     s.next_result = 0;
 }
 
-void take_pool(Scan& s) {
+// The first n of the pool become the results, the rest goes back to where it came from. Results past the beam were not
+// expanded: the next batch sees to that.
+void take_results(Scan& s, size_t n) {
     s.results.clear();
-    for (size_t i = 0; i < s.pool.size(); i++) s.results.push_back(s.pool[i]);
+    for (size_t i = 0; i < s.pool.size(); i++) {
+        const Candidate& c = s.pool[i];
+        if (i >= n) {
+            s.spilled.push_back(c);
+            continue;
+        }
+        s.results.push_back(c);
+        if (!c.expanded) s.unexpanded.push_back(c.node);
+    }
     sort_results(s);
 }
 
@@ -82,18 +94,11 @@ void first_batch(Scan& s) {
         s.drained = true;
         return;
     }
-    s.ef = static_cast<size_t>(settings.ef_search);
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.pool.keep_spilled(nullptr);
-    descend(s.store, entry.node, entry.level, 1, 1, 0, s.pool, s.seen);
-    if (entry.level > 0) {
-        search_layer(s.store, 1, s.pool, s.seen);
-        if (s.pool.size() > 0) entry.node = s.pool[0].node;
-    }
+    s.ef = static_cast<size_t>(settings.ef_search);
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    descend(s.store, entry.node, 0, 0, s.ef, spare_entries(s.ef), s.pool, s.seen);
-    search_layer(s.store, 0, s.pool, s.seen);
-    take_pool(s);
+    search_from_top(s.store, entry.node, entry.level, s.ef, spare_entries(s.ef), s.pool, s.seen);
+    take_results(s, s.pool.size());
     s.drained = !iterative;
 }
 
@@ -104,7 +109,9 @@ bool over_limits(const Scan& s) {
 }
 
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
-// as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
+// as wide, so that the work stays in proportion to the rows that are asked for. Only the nearer half of what it finds
+// is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
+// lost. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
@@ -119,10 +126,12 @@ void next_batch(Scan& s) {
     left.clear();
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
-    s.pool.reset(s.ef, spare_entries(s.ef));
+    s.pool.reset(s.ef, 0);
     for (const Candidate& c : left) s.pool.insert(c);
+    for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
+    s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
-    take_pool(s);
+    take_results(s, s.ef / 2);
     if (s.results.empty()) s.drained = true;
 }
 

@@ -429,9 +429,8 @@ struct PageGraph {
             memcpy(code, there, v.index.layout.code_bytes);
         });
         v.store.set_query(code, false);
-        descend(v.store, entry.node, entry.level, 0, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
-                v.seen);
-        search_layer(v.store, 0, pool, v.seen);
+        search_from_top(v.store, entry.node, entry.level, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
+                        v.seen);
         for (size_t i = 0; i < pool.size(); i++) {
             if (use(pool[i].node)) return;
         }

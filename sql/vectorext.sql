@@ -1,0 +1,420 @@
+\echo Use "CREATE EXTENSION vectorext" to load this file. \quit
+
+-- ---- types --------------------------------------------------------------------------------------
+
+CREATE TYPE vector;
+
+CREATE FUNCTION vector_in(cstring, oid, integer) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_in(cstring, oid, integer) IS 'vector from text';
+
+CREATE FUNCTION vector_out(vector) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_out(vector) IS 'vector to text';
+
+CREATE FUNCTION vector_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_typmod_in(cstring[]) IS 'number of dimensions from a type modifier';
+
+CREATE FUNCTION vector_recv(internal, oid, integer) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_recv(internal, oid, integer) IS 'vector from the binary wire format';
+
+CREATE FUNCTION vector_send(vector) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_send(vector) IS 'vector to the binary wire format';
+
+CREATE TYPE vector (
+    INPUT = vector_in,
+    OUTPUT = vector_out,
+    TYPMOD_IN = vector_typmod_in,
+    RECEIVE = vector_recv,
+    SEND = vector_send,
+    STORAGE = external
+);
+
+COMMENT ON TYPE vector IS 'vector of 4-byte floats, up to 16,000 dimensions';
+
+-- ---- functions: distances -----------------------------------------------------------------------
+
+CREATE FUNCTION l2_distance(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_distance(vector, vector) IS 'L2 (Euclidean) distance of two vectors';
+
+CREATE FUNCTION inner_product(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION inner_product(vector, vector) IS 'sum of the products of the elements';
+
+CREATE FUNCTION cosine_distance(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_distance(vector, vector) IS '1 minus the cosine of the angle; NaN for a zero vector';
+
+CREATE FUNCTION l1_distance(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_distance(vector, vector) IS 'L1 (Manhattan) distance of two vectors';
+
+-- ---- functions: one vector ----------------------------------------------------------------------
+
+CREATE FUNCTION vector_dims(vector) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_dims(vector) IS 'how many dimensions a vector has';
+
+CREATE FUNCTION vector_norm(vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_norm(vector) IS 'length of a vector in the L2 norm';
+
+CREATE FUNCTION l2_normalize(vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_normalize(vector) IS 'the vector scaled to L2 length 1';
+
+CREATE FUNCTION binary_quantize(vector) RETURNS bit
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION binary_quantize(vector) IS 'one bit per element, set where it is above zero';
+
+CREATE FUNCTION subvector(vector, integer, integer) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION subvector(vector, integer, integer) IS 'part of a vector: from which element (counted from 1), how many';
+
+-- ---- functions: behind operators, operator classes and aggregates -------------------------------
+
+CREATE FUNCTION vector_add(vector, vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_add(vector, vector) IS 'function of operator +';
+
+CREATE FUNCTION vector_sub(vector, vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_sub(vector, vector) IS 'function of operator -';
+
+CREATE FUNCTION vector_mul(vector, vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_mul(vector, vector) IS 'function of operator *';
+
+CREATE FUNCTION vector_concat(vector, vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_concat(vector, vector) IS 'function of operator ||';
+
+CREATE FUNCTION vector_lt(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_lt(vector, vector) IS 'function of operator <';
+
+CREATE FUNCTION vector_le(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_le(vector, vector) IS 'function of operator <=';
+
+CREATE FUNCTION vector_eq(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_eq(vector, vector) IS 'function of operator =';
+
+CREATE FUNCTION vector_ne(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_ne(vector, vector) IS 'function of operator <>';
+
+CREATE FUNCTION vector_ge(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_ge(vector, vector) IS 'function of operator >=';
+
+CREATE FUNCTION vector_gt(vector, vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_gt(vector, vector) IS 'function of operator >';
+
+CREATE FUNCTION vector_cmp(vector, vector) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_cmp(vector, vector) IS 'btree order: -1, 0 or 1';
+
+CREATE FUNCTION vector_l2_squared_distance(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_l2_squared_distance(vector, vector) IS 'square of the L2 distance: same order, less work';
+
+CREATE FUNCTION vector_negative_inner_product(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_negative_inner_product(vector, vector) IS 'function of operator <#>';
+
+CREATE FUNCTION vector_spherical_distance(vector, vector) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_spherical_distance(vector, vector) IS 'angle between unit vectors, in half turns';
+
+CREATE FUNCTION vector_accum(double precision[], vector) RETURNS double precision[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_accum(double precision[], vector) IS 'avg: takes one more vector';
+
+CREATE FUNCTION vector_combine(double precision[], double precision[]) RETURNS double precision[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_combine(double precision[], double precision[]) IS 'avg: joins two partial states';
+
+CREATE FUNCTION vector_avg(double precision[]) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_avg(double precision[]) IS 'avg: state to result';
+
+-- ---- casts --------------------------------------------------------------------------------------
+
+CREATE FUNCTION vector(vector, integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector(vector, integer, boolean) IS 'vector as vector(n): checks the number of dimensions';
+
+CREATE FUNCTION array_to_vector(integer[], integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_vector(integer[], integer, boolean) IS 'vector from integer[]';
+
+CREATE FUNCTION array_to_vector(real[], integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_vector(real[], integer, boolean) IS 'vector from real[]';
+
+CREATE FUNCTION array_to_vector(double precision[], integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_vector(double precision[], integer, boolean) IS 'vector from double precision[]';
+
+CREATE FUNCTION array_to_vector(numeric[], integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_vector(numeric[], integer, boolean) IS 'vector from numeric[]';
+
+CREATE FUNCTION vector_to_float4(vector, integer, boolean) RETURNS real[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_to_float4(vector, integer, boolean) IS 'vector as real[]';
+
+CREATE CAST (vector AS vector)
+    WITH FUNCTION vector(vector, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (vector AS vector) IS 'checks the number of dimensions';
+
+CREATE CAST (vector AS real[])
+    WITH FUNCTION vector_to_float4(vector, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (vector AS real[]) IS 'the elements as an array';
+
+CREATE CAST (integer[] AS vector)
+    WITH FUNCTION array_to_vector(integer[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (integer[] AS vector) IS 'an array without NULLs as a vector';
+
+CREATE CAST (real[] AS vector)
+    WITH FUNCTION array_to_vector(real[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (real[] AS vector) IS 'an array without NULLs as a vector';
+
+CREATE CAST (double precision[] AS vector)
+    WITH FUNCTION array_to_vector(double precision[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (double precision[] AS vector) IS 'an array without NULLs as a vector';
+
+CREATE CAST (numeric[] AS vector)
+    WITH FUNCTION array_to_vector(numeric[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (numeric[] AS vector) IS 'an array without NULLs as a vector';
+
+-- ---- operators: distances -----------------------------------------------------------------------
+
+CREATE OPERATOR <-> (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = l2_distance,
+    COMMUTATOR = <->
+);
+
+COMMENT ON OPERATOR <-> (vector, vector) IS 'L2 distance';
+
+CREATE OPERATOR <#> (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_negative_inner_product,
+    COMMUTATOR = <#>
+);
+
+COMMENT ON OPERATOR <#> (vector, vector) IS 'inner product with its sign changed, so that the closest comes first';
+
+CREATE OPERATOR <=> (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = cosine_distance,
+    COMMUTATOR = <=>
+);
+
+COMMENT ON OPERATOR <=> (vector, vector) IS 'cosine distance';
+
+CREATE OPERATOR <+> (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = l1_distance,
+    COMMUTATOR = <+>
+);
+
+COMMENT ON OPERATOR <+> (vector, vector) IS 'L1 distance';
+
+-- ---- operators: arithmetic ----------------------------------------------------------------------
+
+CREATE OPERATOR + (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_add,
+    COMMUTATOR = +
+);
+
+COMMENT ON OPERATOR + (vector, vector) IS 'element by element sum';
+
+CREATE OPERATOR - (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_sub
+);
+
+COMMENT ON OPERATOR - (vector, vector) IS 'element by element difference';
+
+CREATE OPERATOR * (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_mul,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (vector, vector) IS 'element by element product';
+
+CREATE OPERATOR || (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_concat
+);
+
+COMMENT ON OPERATOR || (vector, vector) IS 'elements of both, one after the other';
+
+-- ---- operators: order ---------------------------------------------------------------------------
+
+CREATE OPERATOR < (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_lt,
+    COMMUTATOR = >, NEGATOR = >=,
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+
+COMMENT ON OPERATOR < (vector, vector) IS 'sorts before';
+
+CREATE OPERATOR <= (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_le,
+    COMMUTATOR = >=, NEGATOR = >,
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+
+COMMENT ON OPERATOR <= (vector, vector) IS 'sorts before or is equal';
+
+CREATE OPERATOR = (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_eq,
+    COMMUTATOR = =, NEGATOR = <>,
+    RESTRICT = eqsel, JOIN = eqjoinsel
+);
+
+COMMENT ON OPERATOR = (vector, vector) IS 'same elements';
+
+CREATE OPERATOR <> (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_ne,
+    COMMUTATOR = <>, NEGATOR = =,
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+
+COMMENT ON OPERATOR <> (vector, vector) IS 'not the same elements';
+
+CREATE OPERATOR >= (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_ge,
+    COMMUTATOR = <=, NEGATOR = <,
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+COMMENT ON OPERATOR >= (vector, vector) IS 'sorts after or is equal';
+
+CREATE OPERATOR > (
+    LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_gt,
+    COMMUTATOR = <, NEGATOR = <=,
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+
+COMMENT ON OPERATOR > (vector, vector) IS 'sorts after';
+
+-- ---- aggregates ---------------------------------------------------------------------------------
+
+CREATE AGGREGATE avg(vector) (
+    SFUNC = vector_accum,
+    STYPE = double precision[],
+    FINALFUNC = vector_avg,
+    COMBINEFUNC = vector_combine,
+    INITCOND = '{0}',
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE avg(vector) IS 'mean of vectors, element by element';
+
+CREATE AGGREGATE sum(vector) (
+    SFUNC = vector_add,
+    STYPE = vector,
+    COMBINEFUNC = vector_add,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE sum(vector) IS 'sum of vectors, element by element';
+
+-- ---- btree operator class -----------------------------------------------------------------------
+
+CREATE OPERATOR CLASS vector_ops
+    DEFAULT FOR TYPE vector USING btree AS
+    OPERATOR 1 <,
+    OPERATOR 2 <=,
+    OPERATOR 3 =,
+    OPERATOR 4 >=,
+    OPERATOR 5 >,
+    FUNCTION 1 vector_cmp(vector, vector);
+
+COMMENT ON OPERATOR CLASS vector_ops USING btree IS 'sorting and equality of vectors';
+
+-- ------------------------------------------------------------------------------------------------
+-- Access method hnsw
+-- ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION hnswhandler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION hnswhandler(internal) IS 'handler of the hnsw access method';
+
+CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnswhandler;
+COMMENT ON ACCESS METHOD hnsw IS 'graph index for nearest neighbors by distance (hierarchical navigable small world)';
+
+-- Function 1 is the distance, function 2, where there is one, says that vectors are compared scaled to length one.
+
+CREATE OPERATOR CLASS vector_l2_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_l2_squared_distance(vector, vector);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING hnsw IS 'Euclidean distance';
+
+CREATE OPERATOR CLASS vector_ip_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_negative_inner_product(vector, vector);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING hnsw IS 'negative inner product';
+
+CREATE OPERATOR CLASS vector_cosine_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_negative_inner_product(vector, vector),
+	FUNCTION 2 vector_norm(vector);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING hnsw IS 'cosine distance';
+
+CREATE OPERATOR CLASS vector_l1_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 l1_distance(vector, vector);
+COMMENT ON OPERATOR CLASS vector_l1_ops USING hnsw IS 'taxicab distance';

@@ -1,0 +1,128 @@
+// Dense vectors: the stored form, and how a SQL argument becomes one. An element trait E says what the
+// elements are:
+//   E::Value                      the stored element
+//   E::name, E::max_dim           the SQL type's name, its limit
+//   E::to_float(v)                exact
+//   E::from_float(f, &v)          rounds; false when a finite f does not fit
+//   E::is_nan(v), E::is_inf(v), E::is_zero(v)
+//   E::norm_sq(values, dim)       sum of squares, in double
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+#include "pg/postgres.h"
+#include "type/checks.h"
+
+namespace vext {
+
+// On disk and in memory alike; pgvector's layout, byte for byte.
+template <class E>
+struct Dense {
+    int32 vl_len_;  // varlena header: VARSIZE and SET_VARSIZE only
+    int16 dim;
+    int16 unused;  // always 0
+    typename E::Value x[FLEXIBLE_ARRAY_MEMBER];
+};
+
+inline constexpr size_t kDenseHeader = 8;
+
+// dim is at most max_dim, so this cannot overflow.
+template <class E>
+constexpr size_t dense_size(int dim) {
+    return kDenseHeader + static_cast<size_t>(dim) * sizeof(typename E::Value);
+}
+
+// The elements are left unset.
+template <class E>
+Dense<E>* new_dense(int dim) {
+    static_assert(offsetof(Dense<E>, x) == kDenseHeader);
+    auto* value = static_cast<Dense<E>*>(palloc(dense_size<E>(dim)));
+    SET_VARSIZE(value, dense_size<E>(dim));
+    value->dim = static_cast<int16>(dim);
+    value->unused = 0;
+    return value;
+}
+
+template <class E>
+void check_finite(typename E::Value v) {
+    if (E::is_nan(v)) fail_nan(E::name);
+    if (E::is_inf(v)) fail_infinite(E::name);
+}
+
+// One loop without a branch that leaves it, so that it vectorizes; the slow second pass names the first culprit.
+template <class E>
+void check_all_finite(const typename E::Value* x, int dim) {
+    bool bad = false;
+    for (int i = 0; i < dim; i++) bad |= E::is_nan(x[i]) || E::is_inf(x[i]);
+    if (bad)
+        for (int i = 0; i < dim; i++) check_finite<E>(x[i]);
+}
+
+// An argument, detoasted. Short values (a one-byte header, so elements at odd addresses) are copied into the
+// object itself: no palloc for small vectors. No destructor; a comparison function must call release(),
+// since sorts call it often in one memory context.
+template <class E>
+class DenseArg {
+public:
+    DenseArg(FunctionCallInfo fcinfo, int n) : DenseArg(PG_GETARG_DATUM(n)) {}
+    explicit DenseArg(Datum datum) {
+        auto* raw = reinterpret_cast<struct varlena*>(DatumGetPointer(datum));
+        if (!VARATT_IS_EXTENDED(raw)) {
+            value_ = reinterpret_cast<Dense<E>*>(raw);
+        } else if (VARATT_IS_SHORT(raw)) {
+            const size_t payload = VARSIZE_SHORT(raw) - VARHDRSZ_SHORT;
+            std::memcpy(short_ + VARHDRSZ, VARDATA_SHORT(raw), payload);
+            value_ = reinterpret_cast<Dense<E>*>(short_);
+            SET_VARSIZE(value_, payload + VARHDRSZ);
+        } else {
+            value_ = reinterpret_cast<Dense<E>*>(pg_detoast_datum(raw));
+            copied_ = true;
+        }
+        check_size();
+    }
+    DenseArg(const DenseArg&) = delete;
+    DenseArg& operator=(const DenseArg&) = delete;
+
+    const Dense<E>* operator->() const { return value_; }
+    const Dense<E>& operator*() const { return *value_; }
+    Dense<E>* writable() { return value_; }
+
+    void release() {
+        if (copied_) pfree(value_);
+    }
+
+private:
+    void check_size() const {
+        const int dim = value_->dim;
+        if (unlikely(dim < 1 || VARSIZE(value_) != dense_size<E>(dim)))
+            ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("%s of %d dimensions has a wrong length of %zu bytes", E::name, dim,
+                           static_cast<size_t>(VARSIZE(value_))));
+    }
+
+    Dense<E>* value_;
+    bool copied_ = false;
+    alignas(8) char short_[VARHDRSZ + VARATT_SHORT_MAX];
+};
+
+template <class E>
+void check_same_dim(const DenseArg<E>& a, const DenseArg<E>& b) {
+    static_assert(std::is_trivially_destructible_v<DenseArg<E>>);
+    if (a->dim != b->dim) fail_different_dims(E::name, a->dim, b->dim);
+}
+
+// The number of dimensions alone: of a value out of line, only the first chunk is read.
+template <class E>
+int dense_dim(Datum datum) {
+    if (VARATT_IS_EXTERNAL(DatumGetPointer(datum))) {
+        struct varlena* head = PG_DETOAST_DATUM_SLICE(datum, 0, kDenseHeader - VARHDRSZ);
+        int16 dim;
+        std::memcpy(&dim, VARDATA_ANY(head), sizeof dim);
+        return dim;
+    }
+    return DenseArg<E>(datum)->dim;
+}
+
+}  // namespace vext

@@ -1,0 +1,143 @@
+// Arithmetic, comparison and reshaping of dense vectors.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "pg/postgres.h"
+#include "type/dense.h"
+
+namespace vext {
+
+// Rounds and lets an overflow become infinity, which the callers look for.
+template <class E>
+typename E::Value round_to(float number) {
+    typename E::Value v;
+    static_cast<void>(E::from_float(number, &v));
+    return v;
+}
+
+template <class E>
+void check_no_overflow(const Dense<E>& value) {
+    bool overflow = false;
+    for (int i = 0; i < value.dim; i++) overflow |= E::is_inf(value.x[i]);
+    if (overflow) float_overflow_error();
+}
+
+// out may be a itself.
+template <class E, class Op>
+void combine_elements(const Dense<E>& a, const Dense<E>& b, Dense<E>* out, Op op) {
+    const auto *ax = a.x, *bx = b.x;
+    for (int i = 0; i < a.dim; i++) out->x[i] = round_to<E>(op(E::to_float(ax[i]), E::to_float(bx[i])));
+}
+
+template <class E>
+void add_into(const Dense<E>& a, const Dense<E>& b, Dense<E>* out) {
+    combine_elements(a, b, out, [](float x, float y) { return x + y; });
+    check_no_overflow(*out);
+}
+
+template <class E>
+Dense<E>* subtract(const Dense<E>& a, const Dense<E>& b) {
+    Dense<E>* out = new_dense<E>(a.dim);
+    combine_elements(a, b, out, [](float x, float y) { return x - y; });
+    check_no_overflow(*out);
+    return out;
+}
+
+// A product of two non-zero elements that rounds to zero is an error as well; the first bad element decides
+// which error it is.
+template <class E>
+Dense<E>* multiply(const Dense<E>& a, const Dense<E>& b) {
+    Dense<E>* out = new_dense<E>(a.dim);
+    combine_elements(a, b, out, [](float x, float y) { return x * y; });
+    auto overflow = [&](int i) { return E::is_inf(out->x[i]); };
+    auto underflow = [&](int i) { return E::is_zero(out->x[i]) && !E::is_zero(a.x[i]) && !E::is_zero(b.x[i]); };
+    bool bad = false;
+    for (int i = 0; i < a.dim; i++) bad |= overflow(i) || underflow(i);
+    for (int i = 0; bad && i < a.dim; i++) {
+        if (overflow(i)) float_overflow_error();
+        if (underflow(i)) float_underflow_error();
+    }
+    return out;
+}
+
+template <class E>
+Dense<E>* concatenate(const Dense<E>& a, const Dense<E>& b) {
+    const int dim = a.dim + b.dim;
+    check_dim(E::name, dim, E::max_dim);
+    Dense<E>* out = new_dense<E>(dim);
+    std::copy_n(a.x, a.dim, out->x);
+    std::copy_n(b.x, b.dim, out->x + a.dim);
+    return out;
+}
+
+// Unit length in the Euclidean norm; a zero vector stays one.
+template <class E>
+Dense<E>* normalize(const Dense<E>& a) {
+    Dense<E>* out = new_dense<E>(a.dim);
+    const double norm = std::sqrt(E::norm_sq(a.x, a.dim));
+    if (!(norm > 0)) {
+        std::memset(out->x, 0, a.dim * sizeof a.x[0]);
+        return out;
+    }
+    for (int i = 0; i < a.dim; i++)
+        out->x[i] = round_to<E>(static_cast<float>(double{E::to_float(a.x[i])} / norm));
+    check_no_overflow(*out);
+    return out;
+}
+
+// Elements first, first + 1, ... (counted from 1) as SQL's substring has it: what lies outside is left out.
+template <class E>
+Dense<E>* subvector_of(const Dense<E>& a, int32 first, int32 count) {
+    if (count < 1) fail_no_dim(E::name);
+    const int64 begin = std::max<int64>(first, 1);
+    const int64 end = std::min<int64>(int64{first} + count, int64{a.dim} + 1);
+    if (begin >= end) fail_no_dim(E::name);
+    Dense<E>* out = new_dense<E>(static_cast<int>(end - begin));
+    std::copy_n(a.x + (begin - 1), end - begin, out->x);
+    return out;
+}
+
+// One bit per element, set for those above zero, the first one highest.
+template <class E>
+VarBit* sign_bits(const Dense<E>& a) {
+    const size_t size = VARBITTOTALLEN(a.dim);
+    auto* bits = static_cast<VarBit*>(palloc0(size));
+    SET_VARSIZE(bits, size);
+    VARBITLEN(bits) = a.dim;
+    bits8* out = VARBITS(bits);
+    int i = 0;
+    for (; i + 8 <= a.dim; i += 8) {
+        unsigned byte = 0;
+        for (int j = 0; j < 8; j++) byte = byte << 1 | (E::to_float(a.x[i + j]) > 0);
+        out[i / 8] = static_cast<bits8>(byte);
+    }
+    for (; i < a.dim; i++)
+        if (E::to_float(a.x[i]) > 0) out[i / 8] |= static_cast<bits8>(0x80 >> (i % 8));
+    return bits;
+}
+
+// -1, 0, 1. Elements decide first, then the number of dimensions, as with SQL arrays.
+template <class E>
+int compare(const Dense<E>& a, const Dense<E>& b) {
+    const int common = std::min(a.dim, b.dim);
+    for (int i = 0; i < common; i++) {
+        const float x = E::to_float(a.x[i]), y = E::to_float(b.x[i]);
+        if (x != y) return x < y ? -1 : 1;
+    }
+    return (a.dim > b.dim) - (a.dim < b.dim);
+}
+
+// For the entry points: sorts call these in one long-lived context, so detoasted copies are given back.
+template <class E>
+int compare_args(FunctionCallInfo fcinfo) {
+    DenseArg<E> a{fcinfo, 0}, b{fcinfo, 1};
+    const int order = compare(*a, *b);
+    a.release();
+    b.release();
+    return order;
+}
+
+}  // namespace vext
