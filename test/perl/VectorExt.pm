@@ -1,0 +1,169 @@
+# What the TAP tests share: a server with the extension, reproducible vectors, recall, background sessions.
+package VectorExt;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(new_server make_items recall_sql recall misses duplicates answers
+  background wait_for finish log_of log_is_clean index_size);
+
+# SQL function vec(i, dims): the i-th vector of an endless set in 40 clusters, the same in every run.
+my $setup = q{
+	CREATE EXTENSION vectorext;
+	CREATE FUNCTION vec(i bigint, dims int DEFAULT 32) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+		SELECT array_agg((hashint8extended((i % 40) * 1009 + d, 1) / 9.3e18
+			+ 0.7 * hashint8extended(i * 1009 + d, 2) / 9.3e18)::real ORDER BY d)::vector
+		FROM generate_series(1, dims) d $$;
+};
+
+# A started server with the extension; further arguments are lines for postgresql.conf.
+sub new_server
+{
+	my ($name, @conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(allows_streaming => 1);
+	$node->append_conf('postgresql.conf', join("\n", 'autovacuum = off', 'jit = off', @conf, ''));
+	$node->start;
+	$node->safe_psql('postgres', $setup);
+	return $node;
+}
+
+# Table items with rows first .. last.
+sub make_items
+{
+	my ($node, $first, $last, %o) = @_;
+	my $dims = $o{dims} // 32;
+	my $unlogged = $o{unlogged} ? 'UNLOGGED' : '';
+	$node->safe_psql('postgres', qq{
+		CREATE $unlogged TABLE items (id int PRIMARY KEY, embedding vector($dims));
+		INSERT INTO items SELECT i, vec(i, $dims) FROM generate_series($first, $last) i;
+		ANALYZE items;});
+	return;
+}
+
+# A script whose only output is recall at k over queries that are not in the table; ties count as found.
+# k rows are asked of both sides; a side that returns too few loses.
+sub recall_sql
+{
+	my (%o) = (op => '<->', k => 10, queries => 100, dims => 32, table => 'items', @_);
+	my $side = "SELECT q.i, n.distance FROM query q CROSS JOIN LATERAL (SELECT t.embedding $o{op} q.v AS distance
+		FROM $o{table} t ORDER BY t.embedding $o{op} q.v LIMIT $o{k}) n";
+	return qq{
+		DROP TABLE IF EXISTS query, exact, through_index;
+		CREATE TEMP TABLE query AS SELECT i, vec(10000000 + i, $o{dims}) AS v FROM generate_series(1, $o{queries}) i;
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE exact AS $side;
+		SET enable_indexscan = on;
+		SET enable_seqscan = off;
+		CREATE TEMP TABLE through_index AS $side;
+		RESET enable_seqscan;
+		WITH e AS (SELECT i, max(distance) AS farthest, count(*) AS rows FROM exact GROUP BY i),
+			f AS (SELECT e.i, e.rows, least(e.rows, count(t.i)) AS hits
+				FROM e LEFT JOIN through_index t ON t.i = e.i AND t.distance <= e.farthest GROUP BY e.i, e.rows)
+		SELECT round(sum(hits) / sum(rows), 4) FROM f;};
+}
+
+sub recall
+{
+	my ($node, %o) = @_;
+	return $node->safe_psql('postgres', ($o{before} // '') . "SET client_min_messages = warning;" . recall_sql(%o));
+}
+
+# How many of the rows that match a condition does a search for their own vector not find?
+sub misses
+{
+	my ($node, $where) = @_;
+	$where //= 'true';
+	return $node->safe_psql('postgres', qq{
+		SET enable_seqscan = off;
+		SET hnsw.ef_search = 200;
+		SELECT count(*) FROM (SELECT * FROM items WHERE $where) i LEFT JOIN LATERAL
+			(SELECT embedding <-> i.embedding AS distance FROM items ORDER BY embedding <-> i.embedding LIMIT 1) n ON true
+		WHERE n.distance IS DISTINCT FROM 0;});
+}
+
+# Rows that searches return twice.
+sub duplicates
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', q{
+		SET enable_seqscan = off;
+		SET hnsw.ef_search = 100;
+		SELECT coalesce(sum(rows - ids), 0) FROM generate_series(1, 100) q, LATERAL
+			(SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM
+				(SELECT id FROM items ORDER BY embedding <-> (SELECT vec(20000000 + q)) LIMIT 100) n) c;});
+}
+
+# The ids that a number of searches through the index return, for comparison between servers.
+sub answers
+{
+	my ($node, %o) = (shift, queries => 50, k => 10, @_);
+	return $node->safe_psql('postgres', qq{
+		SET enable_seqscan = off;
+		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, $o{queries}) q, LATERAL
+			(SELECT id, embedding <-> vec(30000000 + q) AS distance FROM items
+			 ORDER BY embedding <-> vec(30000000 + q) LIMIT $o{k}) n
+		GROUP BY q ORDER BY q;});
+}
+
+# A psql session of its own that runs statements (or another client program) while the test goes on.
+sub background
+{
+	my ($node, @what) = @_;
+	my @command = ref $what[0] ? @{ $what[0] }
+	  : ('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', map { ('-c', $_) } @what);
+	push @command, ($command[0] eq 'psql' ? '-d' : ()), $node->connstr('postgres');
+	my %b = (out => '', err => '');
+	$b{handle} = IPC::Run::start(\@command, '<', \undef, '>', \$b{out}, '2>', \$b{err});
+	return \%b;
+}
+
+# Waits for its end; returns the exit status.  Its messages are in ->{err}.
+sub finish
+{
+	my ($b) = @_;
+	eval { $b->{handle}->finish; };
+	return $b->{handle}->full_result(0) // 0;
+}
+
+# Waits until a query's answer is true.
+sub wait_for
+{
+	my ($node, $query, $seconds) = @_;
+	my $end = time + ($seconds // 30);
+	while (time < $end)
+	{
+		return 1 if $node->safe_psql('postgres', $query) eq 't';
+		sleep 0.05;
+	}
+	return 0;
+}
+
+sub index_size
+{
+	my ($node, $index) = @_;
+	return $node->safe_psql('postgres', "SELECT pg_relation_size('" . ($index // 'items_idx') . "')");
+}
+
+sub log_of
+{
+	my ($node) = @_;
+	return slurp_file($node->logfile);
+}
+
+# No leaked resource, no crash, no corruption in the server's log.
+sub log_is_clean
+{
+	my ($node, $name) = @_;
+	my @bad = grep { /leak|PANIC|TRAP|was terminated by signal|wrong order|corrupt|inconsistent page/ } split /\n/, log_of($node);
+	is(join("\n", @bad), '', $name // 'the log tells of no leak and no crash');
+	return;
+}
+
+1;

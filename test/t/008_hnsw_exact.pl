@@ -1,0 +1,70 @@
+# Exact answers: with a wide search the index gives the exact scan's rows and order, whatever the vectors are.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use VectorExt;
+
+my $node = new_server('main', 'maintenance_work_mem = 256MB', 'max_parallel_workers_per_gather = 0');
+my %classes = ('<->' => 'vector_l2_ops', '<=>' => 'vector_cosine_ops', '<#>' => 'vector_ip_ops', '<+>' => 'vector_l1_ops');
+my @ops = ('<->', '<=>', '<#>', '<+>');
+my $wide = $node->safe_psql('postgres', "LOAD 'vectorext'; SELECT max_val FROM pg_settings WHERE name = 'hnsw.ef_search'");
+my $rows = $wide < 2000 ? $wide : 2000;
+
+# Kinds of vectors: plain; of one value; far from the origin; and of extreme size, equal or zero among plain ones.
+my %kinds = (
+	plain => 'vec(i, 24)',
+	constant => 'array_fill((i % 97)::real, ARRAY[24])::vector',
+	offset => '(vec(i, 24) + array_fill(1000::real, ARRAY[24])::vector)',
+	integers => "(SELECT array_agg((hashint4(i * 100 + d) % 4)::real) FROM generate_series(1, 24) d)::vector",
+	mixed => "CASE i % 7 WHEN 0 THEN array_fill(1e18::real, ARRAY[24])::vector WHEN 1 THEN array_fill(1e-30::real, ARRAY[24])::vector
+		WHEN 2 THEN vec(3, 24) WHEN 3 THEN array_fill(0::real, ARRAY[24])::vector WHEN 4 THEN vec(i, 24) * array_fill(1e15::real, ARRAY[24])::vector
+		WHEN 5 THEN vec(i, 24) * array_fill(1e-20::real, ARRAY[24])::vector ELSE vec(i, 24) END");
+
+foreach my $kind (sort keys %kinds)
+{
+	$node->safe_psql('postgres', "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, embedding vector(24));
+		INSERT INTO t SELECT i, $kinds{$kind} FROM generate_series(1, $rows) i; ANALYZE t;");
+	foreach my $op (@ops)
+	{
+		foreach my $quantization ($kind eq 'plain' ? ('sq8', 'none') : ('sq8'))
+		{
+			my $name = "$kind $op $quantization";
+			# Queries: 20 of the rows and 10 others.  Ranks are compared by distance, so ties may stand in either order.
+			my $side = sub {
+				my ($k) = @_;
+				"SELECT q.i, n.distance, n.id, row_number() OVER (PARTITION BY q.i) AS rank FROM queries q CROSS JOIN LATERAL
+					(SELECT id, embedding $op q.v AS distance FROM t ORDER BY embedding $op q.v LIMIT $k) n";
+			};
+			my ($rc, $out, $err) = $node->psql('postgres', "SET client_min_messages = warning;
+				DROP INDEX IF EXISTS t_idx;
+				CREATE INDEX t_idx ON t USING hnsw (embedding $classes{$op}) WITH (m = 16, quantization = $quantization);
+				CREATE TEMP TABLE queries AS SELECT id AS i, embedding AS v FROM t WHERE id % 100 = 5
+					UNION ALL SELECT 1000000 + i, vec(50000000 + i, 24) FROM generate_series(1, 10) i;
+				SET enable_indexscan = off;
+				CREATE TEMP TABLE exact AS " . $side->(60) . ";
+				SET enable_indexscan = on; SET enable_seqscan = off; SET hnsw.ef_search = $wide;
+				CREATE TEMP TABLE full_width AS " . $side->(60) . ";
+				SET hnsw.ef_search = 40;
+				CREATE TEMP TABLE short AS " . $side->(10) . ";
+				CREATE TEMP TABLE long AS " . $side->(30) . ";
+				SELECT count(*) FROM exact e FULL JOIN full_width w USING (i, rank)
+					WHERE e.distance IS DISTINCT FROM w.distance AND NOT (e.distance = 'NaN' OR e.i IS NULL AND w.distance = 'NaN')
+						AND NOT (w.i IS NULL AND '$op' = '<=>');
+				SELECT count(*) FROM short s LEFT JOIN long l USING (i, rank) WHERE s.distance IS DISTINCT FROM l.distance;
+				SELECT count(*) - count(DISTINCT (i, id)) FROM full_width;");
+			is($rc, 0, "$name: no error") or diag $err;
+			my ($wrong, $no_prefix, $twice) = split /\n/, $out;
+			is($wrong, 0, "$name: a wide search is exact");
+			is($no_prefix, 0, "$name: LIMIT 10 is the beginning of LIMIT 30");
+			is($twice, 0, "$name: no row comes twice");
+		}
+	}
+}
+log_is_clean($node);
+$node->stop;
+done_testing();
