@@ -4,11 +4,7 @@
 #include "simd/kernels.h"
 
 extern "C" {
-#if PG_VERSION_NUM >= 180000
-PG_MODULE_MAGIC_EXT(.name = "vectorext");
-#else
 PG_MODULE_MAGIC;
-#endif
 PGDLLEXPORT void _PG_init(void);
 }
 

@@ -23,6 +23,7 @@ using Key = float;
 struct Query {
     const uint8_t* code;
     uint32_t dim;
+    double root_dim;          // of dim
     double lo, step;          // sq8: the affine map of the code
     double step_sum;          // step * sum of the code
     double sq;                // step^2 * sum of squares of the code
@@ -45,9 +46,11 @@ struct Codec {
     bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
     void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
     void (*score)(const Query& query, const uint8_t* const* codes, size_t n, Key* keys);
-    // A certain lower bound of what the SQL operator computes for any row of this code, given its key: whatever
-    // the order of summation in the operator, and under overflow and underflow.
-    float (*lower_bound)(const Query& query, const uint8_t* code, Key key);
+    // A certain lower bound of what the SQL operator computes for any row of a code, whatever the order of summation
+    // in the operator, and under overflow and underflow: lower_bound(query, key, slack(query, code)). A slack of
+    // infinity promises nothing.
+    float (*slack)(const Query& query, const uint8_t* code);
+    float (*lower_bound)(const Query& query, Key key, float slack);
 };
 
 // The row of the table, or nullptr where there is none.

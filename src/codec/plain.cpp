@@ -52,28 +52,36 @@ void score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
     }
 }
 
-float bound_l2(const Query&, const uint8_t*, Key key) { return round_down(std::sqrt(static_cast<double>(key))); }
-float bound_key(const Query&, const uint8_t*, Key key) { return key; }
+float no_slack(const Query&, const uint8_t*) { return 0; }
 
-// The key is the operator's double rounded to float; and where float32 norms overflow or underflow the operator
-// of another instruction set may answer differently, so nothing is promised there.
-float bound_cosine(const Query& q, const uint8_t* code, Key key) {
-    const float* a = values_of(q.code);
-    const float* b = values_of(code);
-    float na = simd::active->dot_f32(a, a, q.dim), nb = simd::active->dot_f32(b, b, q.dim);
-    if (!(na > 1e-25f && na < 1e37f && nb > 1e-25f && nb < 1e37f)) return 0;
-    return round_down(at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - 0x1.0p-50));
+// The operator may run on another instruction set than the search (and then rounds differently); where float32 norms
+// overflow or underflow it may answer anything.
+float cosine_slack(const Query& q, const uint8_t* code) {
+    auto safe = [&](const uint8_t* c) {
+        double norm_sq = simd::active->norm_sq_f32(values_of(c), q.dim);
+        return norm_sq > 1e-25 && norm_sq < 1e37;
+    };
+    if (!safe(q.code) || !safe(code)) return std::numeric_limits<float>::infinity();
+    return round_up(5 * sum_error(q.dim));
+}
+
+float bound_l2(const Query&, Key key, float) { return round_down(std::sqrt(static_cast<double>(key))); }
+float bound_key(const Query&, Key key, float) { return key; }
+
+// The key is the operator's double rounded to float.
+float bound_cosine(const Query&, Key key, float slack) {
+    return round_down(at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - 0x1.0p-50 - slack));
 }
 
 }  // namespace
 
 const Codec kPlainL2 = {CodecId::none, Element::f32, Metric::l2, true, plain_bytes, encode, prepare,
-                        score<Metric::l2>, bound_l2};
+                        score<Metric::l2>, no_slack, bound_l2};
 const Codec kPlainInnerProduct = {CodecId::none, Element::f32, Metric::inner_product, true, plain_bytes, encode,
-                                  prepare, score<Metric::inner_product>, bound_key};
+                                  prepare, score<Metric::inner_product>, no_slack, bound_key};
 const Codec kPlainCosine = {CodecId::none, Element::f32, Metric::cosine, false, plain_bytes, encode_nonzero,
-                            prepare, score<Metric::cosine>, bound_cosine};
+                            prepare, score<Metric::cosine>, cosine_slack, bound_cosine};
 const Codec kPlainL1 = {CodecId::none, Element::f32, Metric::l1, true, plain_bytes, encode, prepare,
-                        score<Metric::l1>, bound_key};
+                        score<Metric::l1>, no_slack, bound_key};
 
 }  // namespace vext::codec

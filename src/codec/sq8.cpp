@@ -67,6 +67,7 @@ void sq8_prepare(const uint8_t* code, uint32_t dim, Query* q) {
     Sq8Factors f = factors_of(code);
     q->code = code;
     q->dim = dim;
+    q->root_dim = std::sqrt(static_cast<double>(dim));
     q->lo = f.lo;
     q->step = f.step;
     q->step_sum = q->step * f.sum;
@@ -119,57 +120,68 @@ void sq8_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
     }
 }
 
-// Lower bound of the Euclidean distance of the vectors themselves, from the key. The arithmetic of l2_sq loses at
-// most 1e-14 of the squared magnitudes; the key itself is rounded to float.
-double l2_bound(const Query& q, const Sq8Factors& f, Key key) {
-    double d = static_cast<double>(key) * (1 - 0x1.0p-23);
+// What the coded distance may exceed the true one by: the residuals, and the rounding of l2_sq, which loses at most
+// 1e-14 of the squared magnitudes (and sqrt(d^2 - e) >= d - sqrt(e)).
+float l2_slack(const Query& q, const uint8_t* code) {
+    Sq8Factors f = factors_of(code);
     double scale = q.magnitude + magnitude_of(f.lo, f.step);
-    double d_sq = d * d - 1e-14 * q.dim * scale * scale;
-    return at_least_zero(std::sqrt(at_least_zero(d_sq)) - q.residual - f.residual);
+    return round_up(q.residual + f.residual + 1e-7 * q.root_dim * scale);
 }
 
-float bound_l2(const Query& q, const uint8_t* code, Key key) {
-    double d = l2_bound(q, factors_of(code), key);
+double l2_less_slack(Key key, float slack) {
+    return at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - slack);
+}
+
+float bound_l2(const Query& q, Key key, float slack) {
+    double d = l2_less_slack(key, slack);
     double d_sq = d * d * (1 - sum_error(q.dim)) - underflow_error(q.dim);
     return round_down(std::sqrt(at_least_zero(d_sq)) * (1 - 0x1.0p-50));
 }
 
-float bound_cosine(const Query& q, const uint8_t* code, Key key) {
-    double d = l2_bound(q, factors_of(code), key);
+float bound_cosine(const Query& q, Key key, float slack) {
+    double d = l2_less_slack(key, slack);
     return round_down(at_least_zero(d * d / 2 - 2.5 * sum_error(q.dim)));
 }
 
-float bound_inner_product(const Query& q, const uint8_t* code, Key key) {
-    Sq8Factors f = factors_of(code);
+float inner_product_slack(const Query& q, const uint8_t* code) {
     Query x;
     sq8_prepare(code, q.dim, &x);
-    double q_norm = q.norm + q.residual, x_norm = x.norm + f.residual;
+    double q_norm = q.norm + q.residual, x_norm = x.norm + x.residual;
     double size = q_norm * x_norm;
     // The operator's float32 sums may overflow to either infinity.
-    if (!(size < 1e38)) return -std::numeric_limits<float>::infinity();
-    double slack = q_norm * f.residual + q.residual * x.norm + size * (sum_error(q.dim) + 0x1.0p-40) +
-                   std::fabs(key) * 0x1.0p-23 + 1e-14 * q.dim * q.magnitude * x.magnitude + underflow_error(q.dim);
-    return round_down(key - slack);
+    if (!(size < 1e38)) return std::numeric_limits<float>::infinity();
+    return round_up(q_norm * x.residual + q.residual * x.norm + size * (sum_error(q.dim) + 0x1.0p-22) +
+                    1e-14 * q.dim * q.magnitude * x.magnitude + underflow_error(q.dim));
 }
 
-float bound_l1(const Query& q, const uint8_t* code, Key key) {
+float bound_inner_product(const Query&, Key key, float slack) {
+    if (std::isinf(slack)) return -slack;
+    return round_down(static_cast<double>(key) - slack);
+}
+
+float l1_slack(const Query& q, const uint8_t* code) {
     Sq8Factors f = factors_of(code);
     double scale = q.magnitude + magnitude_of(f.lo, f.step);
-    double d = key * (1 - 2 * sum_error(q.dim)) - q.dim * scale * 0x1.0p-20;
-    d = at_least_zero(d - q.residual - f.residual);
+    // The kernel's float32 terms or their sum may overflow where the operator's do not.
+    if (!(q.dim * scale < 1e37)) return std::numeric_limits<float>::infinity();
+    return round_up(q.residual + f.residual + q.dim * scale * 0x1.0p-20);
+}
+
+float bound_l1(const Query& q, Key key, float slack) {
+    double d = at_least_zero(key * (1 - 2 * sum_error(q.dim)) - slack);
     return round_down(at_least_zero(d * (1 - sum_error(q.dim))));
 }
 
 }  // namespace
 
 const Codec kSq8L2 = {CodecId::sq8, Element::f32, Metric::l2, false, sq8_bytes, encode_plain<false>,
-                      sq8_prepare, sq8_score<Metric::l2>, bound_l2};
+                      sq8_prepare, sq8_score<Metric::l2>, l2_slack, bound_l2};
 const Codec kSq8InnerProduct = {CodecId::sq8, Element::f32, Metric::inner_product, false, sq8_bytes,
                                 encode_plain<false>, sq8_prepare, sq8_score<Metric::inner_product>,
-                                bound_inner_product};
+                                inner_product_slack, bound_inner_product};
 const Codec kSq8Cosine = {CodecId::sq8, Element::f32, Metric::cosine, false, sq8_bytes, encode_cosine,
-                          sq8_prepare, sq8_score<Metric::cosine>, bound_cosine};
+                          sq8_prepare, sq8_score<Metric::cosine>, l2_slack, bound_cosine};
 const Codec kSq8L1 = {CodecId::sq8, Element::f32, Metric::l1, false, sq8_bytes, encode_plain<true>,
-                      sq8_prepare, sq8_score<Metric::l1>, bound_l1};
+                      sq8_prepare, sq8_score<Metric::l1>, l1_slack, bound_l1};
 
 }  // namespace vext::codec

@@ -6,7 +6,7 @@
 //   size_t links(node, level, uint32_t* out)   copies the neighbours of a node, at most kMaxLinks
 //   void prefetch_links(node, level)           a hint
 //   void score(nodes, n, emit)                 calls emit(key, node, generation, code) for each node
-//   float bound(key, code)                     the candidate's lower bound
+//   float slack(code)                          for the candidate's lower bound
 //   void check_interrupts()
 #pragma once
 
@@ -34,7 +34,7 @@ inline int random_level(uint64_t bits, uint32_t m) {
 template <typename Store, typename Pool>
 void score_into(Store& store, const uint32_t* nodes, size_t n, Pool& pool) {
     store.score(nodes, n, [&](codec::Key key, uint32_t node, uint32_t generation, const uint8_t* code) {
-        if (pool.wants(key)) pool.insert({key, store.bound(key, code), node, generation, 0});
+        if (pool.wants(key)) pool.insert({key, store.slack(code), node, generation, 0});
     });
 }
 

@@ -117,7 +117,7 @@ public:
         for (size_t i = 0; i < n; i++) emit(keys[i], nodes[i], 0, codes[i]);
     }
 
-    float bound(codec::Key, const uint8_t*) const { return 0; }
+    float slack(const uint8_t*) const { return 0; }
 
     void check_interrupts() { interrupts_(); }
 

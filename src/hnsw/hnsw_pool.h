@@ -13,11 +13,11 @@ namespace vext::hnsw {
 
 inline constexpr uint32_t kNoNode = 0xFFFFFFFFu;
 
-// A scored node. `bound` is the certain lower bound of the operator's distance (searches that do not return rows
-// leave it 0), `generation` that of the slot when it was scored.
+// A scored node. `slack` is what its lower bound needs (searches that do not return rows leave it 0), `generation`
+// that of the slot when it was scored.
 struct Candidate {
     codec::Key key;
-    float bound;
+    float slack;
     uint32_t node;
     uint32_t generation : 31;
     uint32_t expanded : 1;

@@ -24,6 +24,12 @@ size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
 
+struct Result {
+    float bound;
+    SlotNumber node;
+    uint32 generation;
+};
+
 struct Scan {
     Scan(const HnswIndex& opened, MemoryContext memory)
         : context(memory),
@@ -32,6 +38,7 @@ struct Scan {
           pool(memory),
           seen(memory),
           spilled(memory),
+          left(memory),
           unexpanded(memory),
           results(memory),
           rows(memory) {}
@@ -43,13 +50,14 @@ struct Scan {
     Pool<ArenaVec> pool;
     NodeSet<ArenaVec> seen;
     ArenaVec<Candidate> spilled;  // scored, not in the pool: where an iterative scan goes on
+    ArenaVec<Candidate> left;     // the last batch's spilled
     ArenaVec<SlotNumber> unexpanded;  // given out as results before the search passed through them
-    ArenaVec<Candidate> results;      // of the current batch, by bound
+    ArenaVec<Result> results;         // of the current batch, by bound
     size_t next_result = 0;
     ArenaVec<ItemPointerData> rows;  // of the current node
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
-    Candidate current{};
+    Result current{};
     size_t ef = 0;
     float last_bound = -HUGE_VALF;
     bool drained = false;     // no further batch
@@ -65,9 +73,11 @@ struct ScanState {
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 
+void add_result(Scan& s, const Candidate& c) { s.results.push_back({s.store.lower_bound(c), c.node, c.generation}); }
+
 void sort_results(Scan& s) {
-    std::sort(s.results.begin(), s.results.end(), [](const Candidate& a, const Candidate& b) {
-        return a.bound != b.bound ? a.bound < b.bound : a.key != b.key ? a.key < b.key : a.node < b.node;
+    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
+        return a.bound != b.bound ? a.bound < b.bound : a.node < b.node;
     });
     s.next_result = 0;
 }
@@ -82,7 +92,7 @@ void take_results(Scan& s, size_t n) {
             s.spilled.push_back(c);
             continue;
         }
-        s.results.push_back(c);
+        add_result(s, c);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
     sort_results(s);
@@ -115,14 +125,14 @@ bool over_limits(const Scan& s) {
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
-        std::swap(s.results, s.spilled);
+        for (const Candidate& c : s.spilled) add_result(s, c);
         sort_results(s);
         s.drained = true;
         return;
     }
     s.ef = std::min(s.ef * 2, kMaxBatch);
     // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
-    ArenaVec<Candidate>& left = s.results;
+    ArenaVec<Candidate>& left = s.left;
     left.clear();
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
@@ -154,7 +164,7 @@ void read_posting(Scan& s) {
 }
 
 // Copies the rows of a candidate, unless its slot has been given to another node since it was scored.
-void read_rows(Scan& s, const Candidate& c) {
+void read_rows(Scan& s, const Result& c) {
     const SlotShape& nodes = s.index.layout.nodes;
     s.current = c;
     s.rows.clear();
@@ -187,7 +197,7 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = 0; i < nodes.per_page; i++) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back({0, NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, 0});
+            s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF});
         }
     }
     return true;
@@ -206,7 +216,7 @@ bool next_node(Scan& s) {
                 continue;
             }
         }
-        const Candidate& c = s.results[s.next_result++];
+        const Result& c = s.results[s.next_result++];
         if (!s.every_row && c.bound < s.last_bound) {
             // A later batch found something nearer than what was handed out already.
             if (settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;

@@ -34,7 +34,7 @@ public:
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
-    // `code` must outlive the searches. `bounds`: candidates get lower bounds.
+    // `code` must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
     void set_query(const uint8* code, bool bounds) {
         index_.codec->prepare(code, index_.dim(), &query_);
         bounds_ = bounds;
@@ -43,9 +43,8 @@ public:
     size_t links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
-    float bound(codec::Key key, const uint8* code) const {
-        return bounds_ ? index_.codec->lower_bound(query_, code, key) : 0;
-    }
+    float slack(const uint8* code) const { return bounds_ ? index_.codec->slack(query_, code) : 0; }
+    float lower_bound(const Candidate& c) const { return index_.codec->lower_bound(query_, c.key, c.slack); }
 
     // Two passes: ask memory for the lines of all nodes where the hints say they are, then score one by one.
     template <typename Emit>

@@ -1,9 +1,5 @@
 #include "page/page_reader.h"
 
-extern "C" {
-#include "utils/hsearch.h"
-}
-
 #include <algorithm>
 
 namespace vext::page {
