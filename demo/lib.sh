@@ -92,6 +92,7 @@ apt_install() ( # PACKAGE...
 
 install_missing() { # demo | test
     local -a want
+    [ -z "${PG_CONFIG:-}" ] || find_pg # complains if that one is of no use
     read -r -a want <<<"$(missing_packages "$@" | tr '\n' ' ')"
     if [ ${#want[@]} -gt 0 ]; then
         command -v apt-get >/dev/null ||
