@@ -58,7 +58,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         search_layer(store_, l, pool_, seen_);
         if (pool_.size() == 0) break;
         entry.node = pool_[0].node;
-        choose_links(code, node, l);
+        choose_links(node, l);
     }
     if (node == kNoSlot) {
         SlotNumber equal = find_equal(code);
@@ -69,14 +69,12 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         write_base_row(node);
         write_upper_rows(node, level);
     }
-    link_back(node, code, level);
+    link_back(node, level);
     become_entry(node, level, false);
 }
 
 // Of what the search of a level found, the neighbours of the new node.
-void HnswInserter::choose_links(const uint8* code, SlotNumber self, int level) {
-    HnswLinker linker{store_, context_};
-    (void)linker;
+void HnswInserter::choose_links(SlotNumber self, int level) {
     size_t stride = index_.layout.code_bytes;
     codes_.resize_uninitialized(pool_.size() * stride);
     neighbors_.clear();
@@ -94,7 +92,6 @@ void HnswInserter::choose_links(const uint8* code, SlotNumber self, int level) {
     links.count =
         select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), neighbors_.data());
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
-    (void)code;
 }
 
 // A live node with the very same code among the nearest of level 0. select_neighbors keeps the nearest first.
@@ -282,7 +279,7 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 
 // Edges from the chosen neighbours back to the node. A neighbour that has died since it was chosen leaves the
 // node's own row too: vacuum, which marks first and repairs rows later, has then either seen this row or been seen.
-void HnswInserter::link_back(SlotNumber number, const uint8* code, int level) {
+void HnswInserter::link_back(SlotNumber number, int level) {
     HnswLinker linker{store_, context_};
     for (int l = level; l >= 0; l--) {
         LevelLinks& links = levels_[static_cast<size_t>(l)];
@@ -290,13 +287,13 @@ void HnswInserter::link_back(SlotNumber number, const uint8* code, int level) {
         size_t n = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {
-            auto outcome = linker.add_edge(links.nodes[i], l, number, code, false);
+            auto outcome = linker.add_edge(links.nodes[i], l, number, false);
             if (outcome != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
             reachable |= outcome == HnswLinker::Outcome::added;
         }
         // On level 0 a node that everybody refused would never be found.
         for (size_t i = 0; l == 0 && i < n && !reachable; i++) {
-            reachable = linker.add_edge(kept[i], l, number, code, true) == HnswLinker::Outcome::added;
+            reachable = linker.add_edge(kept[i], l, number, true) == HnswLinker::Outcome::added;
         }
         while (n < links.count) {
             LinkRow row;

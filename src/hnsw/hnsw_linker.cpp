@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "hnsw/hnsw_insert.h"
+#include "hnsw/hnsw_linker.h"
 
 namespace vext::hnsw {
 
@@ -44,7 +44,7 @@ bool HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t 
     return true;
 }
 
-HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, const uint8*, bool force) {
+HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, bool force) {
     const HnswIndex& index = store_.index();
     size_t max = index.max_links(level);
     auto* base_code = static_cast<uint8*>(palloc(index.layout.code_bytes));

@@ -6,7 +6,7 @@
 
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_connect.h"
-#include "hnsw/hnsw_insert.h"
+#include "hnsw/hnsw_linker.h"
 #include "hnsw/hnsw_slots.h"
 
 namespace vext::hnsw {

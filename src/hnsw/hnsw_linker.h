@@ -1,0 +1,34 @@
+// Changing edges between nodes on pages: one row at a time, compare and replace.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_store.h"
+
+namespace vext::hnsw {
+
+class HnswLinker {
+public:
+    HnswLinker(HnswStore& store, MemoryContext context) : store_(store), codes_(context), neighbors_(context) {}
+
+    enum class Outcome { gone, refused, added };
+
+    // Adds the edge from -> to; where the row of `from` is full the heuristic chooses whom to keep, and `force` keeps
+    // `to` in any case. gone: `from` is no live node any more.
+    Outcome add_edge(SlotNumber from, int level, SlotNumber to, bool force);
+
+    // Replaces a row; false when it is no longer `seen` (or gone).
+    bool replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
+                     size_t count);
+
+    // Sorts nodes by their distance to the query of the store and lets the heuristic choose at most `max`, in place.
+    // Nodes that are not live are dropped.
+    size_t choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max);
+
+private:
+    HnswStore& store_;
+    ArenaVec<uint8> codes_;
+    ArenaVec<Neighbor> neighbors_;
+};
+
+}  // namespace vext::hnsw
