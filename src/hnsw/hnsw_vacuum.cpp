@@ -284,7 +284,15 @@ void repair_row(Vacuum& v, SlotNumber owner, int level) {
         if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
         gather(v, owner, level, links, n);
         size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        if (v.linker.replace_row(row, links, n, v.candidates.data(), count)) break;
+        if (!v.linker.replace_row(row, links, n, v.candidates.data(), count)) continue;
+        // New edges go both ways, as those of an insert.
+        SlotNumber chosen[kMaxLinks];
+        std::copy(v.candidates.data(), v.candidates.data() + count, chosen);
+        for (size_t i = 0; i < count; i++) {
+            if (std::find(links, links + n, chosen[i]) != links + n) continue;
+            v.linker.add_edge(chosen[i], level, owner, false);
+        }
+        break;
     }
     pfree(code);
 }
