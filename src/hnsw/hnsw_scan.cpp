@@ -18,8 +18,8 @@ using format::kNoSlot;
 
 namespace {
 
-// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it: entries
-// past the beam, which were scored anyway, answer that without another search.
+// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries past
+// the beam, which were scored anyway, answer that without another search.
 size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
@@ -82,9 +82,9 @@ void sort_results(Scan& s) {
     s.next_result = 0;
 }
 
-// The first n of the pool become the results, the rest goes back to where it came from. Results past the beam were not
-// expanded: the next batch sees to that.
+// The first n of the pool become the results, the rest goes back to where it came from.
 void take_results(Scan& s, size_t n) {
+    float ceiling = -HUGE_VALF;
     s.results.clear();
     for (size_t i = 0; i < s.pool.size(); i++) {
         const Candidate& c = s.pool[i];
@@ -93,6 +93,16 @@ void take_results(Scan& s, size_t n) {
             continue;
         }
         add_result(s, c);
+        if (i < s.ef) {
+            float bound = s.results.back().bound;
+            Candidate without_slack = c;
+            without_slack.slack = 0;
+            ceiling = std::max(ceiling, 2 * s.store.lower_bound(without_slack) - bound);
+            continue;
+        }
+        // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
+        // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
+        s.results.back().bound = std::min(s.results.back().bound, ceiling);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
     sort_results(s);
@@ -107,7 +117,8 @@ void first_batch(Scan& s) {
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = static_cast<size_t>(settings.ef_search);
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    search_from_top(s.store, entry.node, entry.level, s.ef, spare_entries(s.ef), s.pool, s.seen);
+    size_t spare = iterative && !s.index.codec->exact ? spare_entries(s.ef) : 0;
+    search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
     take_results(s, s.pool.size());
     s.drained = !iterative;
 }

@@ -71,7 +71,7 @@ public:
         auto* raw = reinterpret_cast<struct varlena*>(DatumGetPointer(datum));
         if (!VARATT_IS_EXTENDED(raw)) {
             value_ = reinterpret_cast<Dense<E>*>(raw);
-        } else if (VARATT_IS_SHORT(raw)) {
+        } else if (VARATT_IS_SHORT(raw) && !VARATT_IS_EXTERNAL(raw)) {  // the former is true of both
             const size_t payload = VARSIZE_SHORT(raw) - VARHDRSZ_SHORT;
             std::memcpy(short_ + VARHDRSZ, VARDATA_SHORT(raw), payload);
             value_ = reinterpret_cast<Dense<E>*>(short_);
