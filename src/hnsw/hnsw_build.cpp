@@ -8,6 +8,7 @@
 #include "hnsw/hnsw_memory.h"
 #include "hnsw/hnsw_order.h"
 #include "index/opclass.h"
+#include "pg/guards.h"
 
 namespace vext::hnsw {
 
@@ -293,12 +294,13 @@ void write_pages(Build& b) {
 
 void create_meta_page(Relation rel, ForkNumber fork, const HnswMeta& meta) {
     Buffer buffer = pg::extend_fork(rel, fork);
-    START_CRIT_SECTION();
-    init_meta_page(BufferGetPage(buffer), meta);
-    MarkBufferDirty(buffer);
-    // The init fork of an unlogged index must survive a crash.
-    if (fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
-    END_CRIT_SECTION();
+    {
+        pg::CriticalSection critical;
+        init_meta_page(BufferGetPage(buffer), meta);
+        MarkBufferDirty(buffer);
+        // The init fork of an unlogged index must survive a crash.
+        if (fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
+    }
     UnlockReleaseBuffer(buffer);
 }
 

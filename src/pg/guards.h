@@ -32,6 +32,15 @@ private:
     Buffer buffer_;
 };
 
+// A stretch in which any ERROR is a PANIC, so there is no abort path. (The server's macros increment a volatile.)
+class [[nodiscard]] CriticalSection {
+public:
+    CriticalSection() { CritSectionCount = CritSectionCount + 1; }
+    CriticalSection(const CriticalSection&) = delete;
+    CriticalSection& operator=(const CriticalSection&) = delete;
+    ~CriticalSection() { CritSectionCount = CritSectionCount - 1; }
+};
+
 // A memory context made current, and deleted at the end. On ERROR: its parent's reset deletes it, and error
 // recovery switches contexts.
 class [[nodiscard]] ScratchContext {
