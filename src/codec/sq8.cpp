@@ -102,7 +102,13 @@ void sq8_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
     for (size_t start = 0; start < n; start += kBatch) {
         size_t count = std::min(kBatch, n - start);
         for (size_t i = 0; i < count; i++) bytes[i] = bytes_of(codes[start + i]);
-        if constexpr (M != Metric::l1) k.dot_u8_many(bytes_of(q.code), bytes, count, q.dim, dots);
+        if constexpr (M != Metric::l1) {
+            if (count == 1) {
+                dots[0] = k.dot_u8(bytes_of(q.code), bytes[0], q.dim);
+            } else {
+                k.dot_u8_many(bytes_of(q.code), bytes, count, q.dim, dots);
+            }
+        }
         for (size_t i = 0; i < count; i++) {
             Sq8Factors f = factors_of(codes[start + i]);
             Key& key = keys[start + i];

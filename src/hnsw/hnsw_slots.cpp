@@ -106,29 +106,21 @@ void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
     UnlockReleaseBuffer(meta);
 }
 
-// Adds an empty page at the head of the list, unless somebody else changed the head meanwhile.
-void add_page(const HnswIndex& index, PageKind kind, BlockNumber seen_head) {
+// Adds an empty page. The relation is extended without holding any page lock, since that may wait for a heavyweight
+// one; two who do so at once add a page each.
+void add_page(const HnswIndex& index, PageKind kind) {
     const SlotShape& shape = index.shape(kind);
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
-    if (*head_of(BufferGetPage(meta), kind) == seen_head) {
-        Buffer buffer = pg::extend_relation(index.rel);
-        BlockNumber block = BufferGetBlockNumber(buffer);
-        if (block >= shape.block_limit()) {
-            ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("index \"%s\" cannot have more nodes", RelationGetRelationName(index.rel)));
-        }
-        GenericXLogState* record = GenericXLogStart(index.rel);
-        Page page = GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE);
-        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
-        page::init_page(page, shape);
-        page::tail_of(page)->next_free = seen_head;
-        page::tail_of(page)->listed = 1;
-        *head_of(meta_copy, kind) = block;
-        GenericXLogFinish(record);
-        UnlockReleaseBuffer(buffer);
+    Buffer buffer = pg::extend_relation(index.rel);
+    BlockNumber block = BufferGetBlockNumber(buffer);
+    if (block >= shape.block_limit()) {
+        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                errmsg("index \"%s\" cannot have more nodes", RelationGetRelationName(index.rel)));
     }
-    UnlockReleaseBuffer(meta);
+    GenericXLogState* record = GenericXLogStart(index.rel);
+    page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape);
+    GenericXLogFinish(record);
+    UnlockReleaseBuffer(buffer);
+    list_page(index, kind, block);
 }
 
 }  // namespace
@@ -155,7 +147,7 @@ SlotClaim claim_slot(const HnswIndex& index, PageKind kind) {
             }
             block = next;
         }
-        if (!popped) add_page(index, kind, head);
+        if (!popped) add_page(index, kind);
     }
 }
 

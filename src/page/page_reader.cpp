@@ -10,7 +10,7 @@ namespace {
 
 // ReadRecentBuffer does not raise the usage count: every so often a plain ReadBuffer does, or pages that are
 // used all the time would look cold to the clock sweep.
-constexpr uint32 kTouchEvery = 32;
+constexpr uint32 kTouchEvery = 128;
 
 // Hints of files that are gone stay until this many have gathered; then all are dropped.
 constexpr long kMaxFiles = 256;
@@ -73,7 +73,8 @@ Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
     }
     if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
     Buffer buffer = ReadBuffer(index_, block);
-    check_page(index_, block, BufferGetPage(buffer), shape);
+    // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.
+    if (buffer != hints_->buffers[block]) check_page(index_, block, BufferGetPage(buffer), shape);
     hints_->buffers[block] = buffer;
     return buffer;
 }
