@@ -381,6 +381,401 @@ CREATE OPERATOR CLASS vector_ops
 
 COMMENT ON OPERATOR CLASS vector_ops USING btree IS 'sorting and equality of vectors';
 
+-- ---- type halfvec -------------------------------------------------------------------------------
+
+CREATE TYPE halfvec;
+
+CREATE FUNCTION halfvec_in(cstring, oid, integer) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_in(cstring, oid, integer) IS 'halfvec from text';
+
+CREATE FUNCTION halfvec_out(halfvec) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_out(halfvec) IS 'halfvec to text';
+
+CREATE FUNCTION halfvec_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_typmod_in(cstring[]) IS 'number of dimensions from a type modifier';
+
+CREATE FUNCTION halfvec_recv(internal, oid, integer) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_recv(internal, oid, integer) IS 'halfvec from the binary wire format';
+
+CREATE FUNCTION halfvec_send(halfvec) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_send(halfvec) IS 'halfvec to the binary wire format';
+
+CREATE TYPE halfvec (
+    INPUT = halfvec_in,
+    OUTPUT = halfvec_out,
+    TYPMOD_IN = halfvec_typmod_in,
+    RECEIVE = halfvec_recv,
+    SEND = halfvec_send,
+    STORAGE = external
+);
+
+COMMENT ON TYPE halfvec IS 'vector of 2-byte floats, up to 16,000 dimensions';
+
+-- ---- halfvec: distances -------------------------------------------------------------------------
+
+CREATE FUNCTION l2_distance(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_distance(halfvec, halfvec) IS 'L2 (Euclidean) distance of two halfvecs';
+
+CREATE FUNCTION inner_product(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION inner_product(halfvec, halfvec) IS 'sum of the products of the elements';
+
+CREATE FUNCTION cosine_distance(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_distance(halfvec, halfvec) IS '1 minus the cosine of the angle; NaN for a zero vector';
+
+CREATE FUNCTION l1_distance(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_distance(halfvec, halfvec) IS 'L1 (Manhattan) distance of two halfvecs';
+
+-- ---- halfvec: functions of one ------------------------------------------------------------------
+
+CREATE FUNCTION vector_dims(halfvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'halfvec_vector_dims' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_dims(halfvec) IS 'how many dimensions a halfvec has';
+
+CREATE FUNCTION l2_norm(halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'halfvec_l2_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_norm(halfvec) IS 'length of a halfvec in the L2 norm';
+
+CREATE FUNCTION l2_normalize(halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME', 'halfvec_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_normalize(halfvec) IS 'the halfvec scaled to L2 length 1';
+
+CREATE FUNCTION binary_quantize(halfvec) RETURNS bit
+    AS 'MODULE_PATHNAME', 'halfvec_binary_quantize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION binary_quantize(halfvec) IS 'one bit per element, set where it is above zero';
+
+CREATE FUNCTION subvector(halfvec, integer, integer) RETURNS halfvec
+    AS 'MODULE_PATHNAME', 'halfvec_subvector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION subvector(halfvec, integer, integer) IS 'part of a halfvec: from which element (counted from 1), how many';
+
+-- ---- halfvec: behind operators, operator classes and aggregates ---------------------------------
+
+CREATE FUNCTION halfvec_add(halfvec, halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_add(halfvec, halfvec) IS 'function of operator +';
+
+CREATE FUNCTION halfvec_sub(halfvec, halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_sub(halfvec, halfvec) IS 'function of operator -';
+
+CREATE FUNCTION halfvec_mul(halfvec, halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_mul(halfvec, halfvec) IS 'function of operator *';
+
+CREATE FUNCTION halfvec_concat(halfvec, halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_concat(halfvec, halfvec) IS 'function of operator ||';
+
+CREATE FUNCTION halfvec_lt(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_lt(halfvec, halfvec) IS 'function of operator <';
+
+CREATE FUNCTION halfvec_le(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_le(halfvec, halfvec) IS 'function of operator <=';
+
+CREATE FUNCTION halfvec_eq(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_eq(halfvec, halfvec) IS 'function of operator =';
+
+CREATE FUNCTION halfvec_ne(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_ne(halfvec, halfvec) IS 'function of operator <>';
+
+CREATE FUNCTION halfvec_ge(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_ge(halfvec, halfvec) IS 'function of operator >=';
+
+CREATE FUNCTION halfvec_gt(halfvec, halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_gt(halfvec, halfvec) IS 'function of operator >';
+
+CREATE FUNCTION halfvec_cmp(halfvec, halfvec) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_cmp(halfvec, halfvec) IS 'btree order: -1, 0 or 1';
+
+CREATE FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) IS 'square of the L2 distance: same order, less work';
+
+CREATE FUNCTION halfvec_negative_inner_product(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_negative_inner_product(halfvec, halfvec) IS 'function of operator <#>';
+
+CREATE FUNCTION halfvec_spherical_distance(halfvec, halfvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_spherical_distance(halfvec, halfvec) IS 'angle between unit vectors, in half turns';
+
+CREATE FUNCTION halfvec_accum(double precision[], halfvec) RETURNS double precision[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_accum(double precision[], halfvec) IS 'avg: takes one more halfvec';
+
+CREATE FUNCTION halfvec_combine(double precision[], double precision[]) RETURNS double precision[]
+    AS 'MODULE_PATHNAME', 'vector_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_combine(double precision[], double precision[]) IS 'avg: joins two partial states';
+
+CREATE FUNCTION halfvec_avg(double precision[]) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_avg(double precision[]) IS 'avg: state to result';
+
+-- ---- halfvec: casts -----------------------------------------------------------------------------
+
+CREATE FUNCTION halfvec(halfvec, integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec(halfvec, integer, boolean) IS 'halfvec as halfvec(n): checks the number of dimensions';
+
+CREATE FUNCTION array_to_halfvec(integer[], integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_halfvec(integer[], integer, boolean) IS 'halfvec from integer[]';
+
+CREATE FUNCTION array_to_halfvec(real[], integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_halfvec(real[], integer, boolean) IS 'halfvec from real[]';
+
+CREATE FUNCTION array_to_halfvec(double precision[], integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_halfvec(double precision[], integer, boolean) IS 'halfvec from double precision[]';
+
+CREATE FUNCTION array_to_halfvec(numeric[], integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_halfvec(numeric[], integer, boolean) IS 'halfvec from numeric[]';
+
+CREATE FUNCTION halfvec_to_float4(halfvec, integer, boolean) RETURNS real[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_to_float4(halfvec, integer, boolean) IS 'halfvec as real[]';
+
+CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_to_halfvec(vector, integer, boolean) IS 'halfvec from vector: rounds, an error beyond its range';
+
+CREATE FUNCTION halfvec_to_vector(halfvec, integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_to_vector(halfvec, integer, boolean) IS 'vector from halfvec';
+
+CREATE CAST (halfvec AS halfvec)
+    WITH FUNCTION halfvec(halfvec, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (halfvec AS halfvec) IS 'checks the number of dimensions';
+
+CREATE CAST (integer[] AS halfvec)
+    WITH FUNCTION array_to_halfvec(integer[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (integer[] AS halfvec) IS 'an array without NULLs as a halfvec';
+
+CREATE CAST (real[] AS halfvec)
+    WITH FUNCTION array_to_halfvec(real[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (real[] AS halfvec) IS 'an array without NULLs as a halfvec';
+
+CREATE CAST (double precision[] AS halfvec)
+    WITH FUNCTION array_to_halfvec(double precision[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (double precision[] AS halfvec) IS 'an array without NULLs as a halfvec';
+
+CREATE CAST (numeric[] AS halfvec)
+    WITH FUNCTION array_to_halfvec(numeric[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (numeric[] AS halfvec) IS 'an array without NULLs as a halfvec';
+
+CREATE CAST (halfvec AS real[])
+    WITH FUNCTION halfvec_to_float4(halfvec, integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (halfvec AS real[]) IS 'the elements as an array';
+
+CREATE CAST (vector AS halfvec)
+    WITH FUNCTION vector_to_halfvec(vector, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (vector AS halfvec) IS 'rounds to half precision';
+
+CREATE CAST (halfvec AS vector)
+    WITH FUNCTION halfvec_to_vector(halfvec, integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (halfvec AS vector) IS 'exact';
+
+-- ---- halfvec: operators -------------------------------------------------------------------------
+
+CREATE OPERATOR <-> (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = l2_distance,
+    COMMUTATOR = <->
+);
+
+COMMENT ON OPERATOR <-> (halfvec, halfvec) IS 'L2 distance';
+
+CREATE OPERATOR <#> (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_negative_inner_product,
+    COMMUTATOR = <#>
+);
+
+COMMENT ON OPERATOR <#> (halfvec, halfvec) IS 'inner product with its sign changed, so that the closest comes first';
+
+CREATE OPERATOR <=> (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = cosine_distance,
+    COMMUTATOR = <=>
+);
+
+COMMENT ON OPERATOR <=> (halfvec, halfvec) IS 'cosine distance';
+
+CREATE OPERATOR <+> (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = l1_distance,
+    COMMUTATOR = <+>
+);
+
+COMMENT ON OPERATOR <+> (halfvec, halfvec) IS 'L1 distance';
+
+CREATE OPERATOR + (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_add,
+    COMMUTATOR = +
+);
+
+COMMENT ON OPERATOR + (halfvec, halfvec) IS 'element by element sum';
+
+CREATE OPERATOR - (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_sub
+);
+
+COMMENT ON OPERATOR - (halfvec, halfvec) IS 'element by element difference';
+
+CREATE OPERATOR * (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_mul,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (halfvec, halfvec) IS 'element by element product';
+
+CREATE OPERATOR || (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_concat
+);
+
+COMMENT ON OPERATOR || (halfvec, halfvec) IS 'elements of both, one after the other';
+
+CREATE OPERATOR < (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_lt,
+    COMMUTATOR = >, NEGATOR = >=,
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+
+COMMENT ON OPERATOR < (halfvec, halfvec) IS 'sorts before';
+
+CREATE OPERATOR <= (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_le,
+    COMMUTATOR = >=, NEGATOR = >,
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+
+COMMENT ON OPERATOR <= (halfvec, halfvec) IS 'sorts before or is equal';
+
+CREATE OPERATOR = (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_eq,
+    COMMUTATOR = =, NEGATOR = <>,
+    RESTRICT = eqsel, JOIN = eqjoinsel
+);
+
+COMMENT ON OPERATOR = (halfvec, halfvec) IS 'same elements';
+
+CREATE OPERATOR <> (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_ne,
+    COMMUTATOR = <>, NEGATOR = =,
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+
+COMMENT ON OPERATOR <> (halfvec, halfvec) IS 'not the same elements';
+
+CREATE OPERATOR >= (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_ge,
+    COMMUTATOR = <=, NEGATOR = <,
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+COMMENT ON OPERATOR >= (halfvec, halfvec) IS 'sorts after or is equal';
+
+CREATE OPERATOR > (
+    LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_gt,
+    COMMUTATOR = <, NEGATOR = <=,
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+
+COMMENT ON OPERATOR > (halfvec, halfvec) IS 'sorts after';
+
+-- ---- halfvec: aggregates and btree operator class -----------------------------------------------
+
+CREATE AGGREGATE avg(halfvec) (
+    SFUNC = halfvec_accum,
+    STYPE = double precision[],
+    FINALFUNC = halfvec_avg,
+    COMBINEFUNC = halfvec_combine,
+    INITCOND = '{0}',
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE avg(halfvec) IS 'mean of halfvecs, element by element';
+
+CREATE AGGREGATE sum(halfvec) (
+    SFUNC = halfvec_add,
+    STYPE = halfvec,
+    COMBINEFUNC = halfvec_add,
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE sum(halfvec) IS 'sum of halfvecs, element by element';
+
+CREATE OPERATOR CLASS halfvec_ops
+    DEFAULT FOR TYPE halfvec USING btree AS
+    OPERATOR 1 <,
+    OPERATOR 2 <=,
+    OPERATOR 3 =,
+    OPERATOR 4 >=,
+    OPERATOR 5 >,
+    FUNCTION 1 halfvec_cmp(halfvec, halfvec);
+
+COMMENT ON OPERATOR CLASS halfvec_ops USING btree IS 'sorting and equality of halfvecs';
+
 -- ------------------------------------------------------------------------------------------------
 -- Access method hnsw
 -- ------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // AVX-512 copy of one could run on a machine without it.
 //
 // Compiled with -ffp-contract=off: products are fused with sums in mul_add, and nowhere else. That makes
-// quantize_u8 the same everywhere, and cosine_sums_f32 the same as dot_f32.
+// quantize_u8 the same everywhere, and cosine_sums the same as dot.
 #include <cstring>
 #include <xsimd/xsimd.hpp>
 
@@ -27,8 +27,8 @@ struct First {
 }  // namespace
 }  // namespace vext::simd
 
-// What xsimd lacks: mul_add (8.1 does not fuse on AVX-512), load_first, codes, lower, upper, store_codes and the 8-bit
-// products of struct Codes.
+// What xsimd lacks: mul_add (8.1 does not fuse on AVX-512), load_first, codes, lower, upper, store_codes, halves,
+// store_halves and the 8-bit products of struct Codes.
 #include VEXT_PRIM
 
 namespace vext::simd {
@@ -36,6 +36,13 @@ namespace {
 
 inline F load(const float* p, Whole) { return F::load_unaligned(p); }
 inline F load(const float* p, First f) { return load_first(p, f.n); }
+
+inline F load(const Half* p, Whole) { return halves(p); }
+inline F load(const Half* p, First f) {
+    Half buf[W] = {};
+    for (size_t i = 0; i < f.n; i++) buf[i] = p[i];
+    return halves(buf);
+}
 
 inline F load_codes(const uint8_t* p, Whole) { return codes(p); }
 inline F load_codes(const uint8_t* p, First f) {
@@ -90,26 +97,27 @@ struct CosineVectors {
     }
 };
 
-float l2_sq_f32(const float* a, const float* b, size_t dim) noexcept {
+// T: float or Half.
+template <class T> float l2_sq(const T* a, const T* b, size_t dim) noexcept {
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
         const F d = load(a + i, part) - load(b + i, part);
         s = mul_add(d, d, s);
     }));
 }
 
-float dot_f32(const float* a, const float* b, size_t dim) noexcept {
+template <class T> float dot(const T* a, const T* b, size_t dim) noexcept {
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
         s = mul_add(load(a + i, part), load(b + i, part), s);
     }));
 }
 
-float l1_f32(const float* a, const float* b, size_t dim) noexcept {
+template <class T> float l1(const T* a, const T* b, size_t dim) noexcept {
     return lane_sum(fold(dim, F(0.0f), [=](F& s, size_t i, auto part) VEXT_INLINE {
         s = s + xsimd::abs(load(a + i, part) - load(b + i, part));
     }));
 }
 
-CosineSums cosine_sums_f32(const float* a, const float* b, size_t dim) noexcept {
+template <class T> CosineSums cosine_sums(const T* a, const T* b, size_t dim) noexcept {
     const CosineVectors zero{F(0.0f), F(0.0f), F(0.0f)};
     const CosineVectors s = fold(dim, zero, [=](CosineVectors& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part), y = load(b + i, part);
@@ -120,7 +128,7 @@ CosineSums cosine_sums_f32(const float* a, const float* b, size_t dim) noexcept 
     return {lane_sum(s.dot), lane_sum(s.norm_a_sq), lane_sum(s.norm_b_sq)};
 }
 
-double norm_sq_f32(const float* a, size_t dim) noexcept {
+template <class T> double norm_sq(const T* a, size_t dim) noexcept {
     const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part);
         const D lo = lower(x), hi = upper(x);
@@ -128,6 +136,18 @@ double norm_sq_f32(const float* a, size_t dim) noexcept {
         s.upper = mul_add(hi, hi, s.upper);
     });
     return lane_sum(s.lower + s.upper);
+}
+
+void f16_to_f32(const Half* from, size_t dim, float* to) noexcept {
+    size_t i = 0;
+    for (; i + W <= dim; i += W) halves(from + i).store_unaligned(to + i);
+    for (; i < dim; i++) to[i] = half_to_float(from[i]);
+}
+
+void f32_to_f16(const float* from, size_t dim, Half* to) noexcept {
+    size_t i = 0;
+    for (; i + W <= dim; i += W) store_halves(load(from + i, Whole{}), to + i);
+    for (; i < dim; i++) to[i] = float_to_half(from[i]);
 }
 
 // ---- 8-bit codes. Codes::dot(s, a, b) adds a * (b - Codes::kOffset): vpdpbusd wants its second operand signed, and
@@ -276,11 +296,18 @@ double residual_abs_u8(const float* x, const uint8_t* code, size_t dim, float lo
 
 const Kernels VEXT_TABLE = {
     .name = VEXT_NAME,
-    .l2_sq_f32 = l2_sq_f32,
-    .dot_f32 = dot_f32,
-    .l1_f32 = l1_f32,
-    .cosine_sums_f32 = cosine_sums_f32,
-    .norm_sq_f32 = norm_sq_f32,
+    .l2_sq_f32 = l2_sq<float>,
+    .dot_f32 = dot<float>,
+    .l1_f32 = l1<float>,
+    .cosine_sums_f32 = cosine_sums<float>,
+    .norm_sq_f32 = norm_sq<float>,
+    .l2_sq_f16 = l2_sq<Half>,
+    .dot_f16 = dot<Half>,
+    .l1_f16 = l1<Half>,
+    .cosine_sums_f16 = cosine_sums<Half>,
+    .norm_sq_f16 = norm_sq<Half>,
+    .f16_to_f32 = f16_to_f32,
+    .f32_to_f16 = f32_to_f16,
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
     .l1_u8 = l1_u8,

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/half.h"
+
 namespace vext::simd {
 
 struct CosineSums {
@@ -32,6 +34,16 @@ struct Kernels {
     float (*l1_f32)(const float* a, const float* b, size_t dim) noexcept;
     CosineSums (*cosine_sums_f32)(const float* a, const float* b, size_t dim) noexcept;
     double (*norm_sq_f32)(const float* a, size_t dim) noexcept;  // products and sums in double
+
+    // half x half: widened, which is exact, and then as the above. f32_to_f16 rounds to nearest even, beyond the range
+    // to infinity; both conversions agree with base/half.h bit for bit. Rows of `to` and `from` do not overlap.
+    float (*l2_sq_f16)(const Half* a, const Half* b, size_t dim) noexcept;
+    float (*dot_f16)(const Half* a, const Half* b, size_t dim) noexcept;
+    float (*l1_f16)(const Half* a, const Half* b, size_t dim) noexcept;
+    CosineSums (*cosine_sums_f16)(const Half* a, const Half* b, size_t dim) noexcept;
+    double (*norm_sq_f16)(const Half* a, size_t dim) noexcept;
+    void (*f16_to_f32)(const Half* from, size_t dim, float* to) noexcept;
+    void (*f32_to_f16)(const float* from, size_t dim, Half* to) noexcept;
 
     // 8-bit codes. dot_u8 = sum of a[i] * b[i] (both unsigned). l1_u8 = sum of |delta + step_a a[i] - step_b b[i]|.
     uint32_t (*dot_u8)(const uint8_t* a, const uint8_t* b, size_t dim) noexcept;

@@ -7,32 +7,52 @@
 namespace vext::simd {
 namespace {
 
-float l2_sq_f32(const float* a, const float* b, size_t dim) noexcept {
+float widen(float x) { return x; }
+float widen(Half x) { return half_to_float(x); }
+
+// T: float or Half.
+template <class T>
+float l2_sq(const T* a, const T* b, size_t dim) noexcept {
     float s = 0;
-    for (size_t i = 0; i < dim; i++) s += (a[i] - b[i]) * (a[i] - b[i]);
+    for (size_t i = 0; i < dim; i++) {
+        const float d = widen(a[i]) - widen(b[i]);
+        s += d * d;
+    }
     return s;
 }
 
-float dot_f32(const float* a, const float* b, size_t dim) noexcept {
+template <class T>
+float dot(const T* a, const T* b, size_t dim) noexcept {
     float s = 0;
-    for (size_t i = 0; i < dim; i++) s += a[i] * b[i];
+    for (size_t i = 0; i < dim; i++) s += widen(a[i]) * widen(b[i]);
     return s;
 }
 
-float l1_f32(const float* a, const float* b, size_t dim) noexcept {
+template <class T>
+float l1(const T* a, const T* b, size_t dim) noexcept {
     float s = 0;
-    for (size_t i = 0; i < dim; i++) s += std::fabs(a[i] - b[i]);
+    for (size_t i = 0; i < dim; i++) s += std::fabs(widen(a[i]) - widen(b[i]));
     return s;
 }
 
-CosineSums cosine_sums_f32(const float* a, const float* b, size_t dim) noexcept {
-    return {dot_f32(a, b, dim), dot_f32(a, a, dim), dot_f32(b, b, dim)};
+template <class T>
+CosineSums cosine_sums(const T* a, const T* b, size_t dim) noexcept {
+    return {dot(a, b, dim), dot(a, a, dim), dot(b, b, dim)};
 }
 
-double norm_sq_f32(const float* a, size_t dim) noexcept {
+template <class T>
+double norm_sq(const T* a, size_t dim) noexcept {
     double s = 0;
-    for (size_t i = 0; i < dim; i++) s += double(a[i]) * a[i];
+    for (size_t i = 0; i < dim; i++) s += double(widen(a[i])) * widen(a[i]);
     return s;
+}
+
+void f16_to_f32(const Half* from, size_t dim, float* to) noexcept {
+    for (size_t i = 0; i < dim; i++) to[i] = half_to_float(from[i]);
+}
+
+void f32_to_f16(const float* from, size_t dim, Half* to) noexcept {
+    for (size_t i = 0; i < dim; i++) to[i] = float_to_half(from[i]);
 }
 
 uint32_t dot_u8(const uint8_t* a, const uint8_t* b, size_t dim) noexcept {
@@ -93,11 +113,18 @@ double residual_abs_u8(const float* x, const uint8_t* code, size_t dim, float lo
 
 const Kernels kernels_scalar = {
     .name = "scalar",
-    .l2_sq_f32 = l2_sq_f32,
-    .dot_f32 = dot_f32,
-    .l1_f32 = l1_f32,
-    .cosine_sums_f32 = cosine_sums_f32,
-    .norm_sq_f32 = norm_sq_f32,
+    .l2_sq_f32 = l2_sq<float>,
+    .dot_f32 = dot<float>,
+    .l1_f32 = l1<float>,
+    .cosine_sums_f32 = cosine_sums<float>,
+    .norm_sq_f32 = norm_sq<float>,
+    .l2_sq_f16 = l2_sq<Half>,
+    .dot_f16 = dot<Half>,
+    .l1_f16 = l1<Half>,
+    .cosine_sums_f16 = cosine_sums<Half>,
+    .norm_sq_f16 = norm_sq<Half>,
+    .f16_to_f32 = f16_to_f32,
+    .f32_to_f16 = f32_to_f16,
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
     .l1_u8 = l1_u8,

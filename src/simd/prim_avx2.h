@@ -23,6 +23,14 @@ inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the contr
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(s, s));
 }
 
+inline F halves(const Half* p) {
+    return F(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+inline void store_halves(F v, Half* p) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
 inline D lower(F v) { return D(_mm256_cvtps_pd(_mm256_castps256_ps128(v))); }
 inline D upper(F v) { return D(_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))); }
 

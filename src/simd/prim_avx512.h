@@ -23,6 +23,14 @@ inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the contr
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(v)));
 }
 
+inline F halves(const Half* p) {
+    return F(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+}
+
+inline void store_halves(F v, Half* p) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
 inline D lower(F v) { return D(_mm512_cvtps_pd(_mm512_castps512_ps256(v))); }
 inline D upper(F v) { return D(_mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))); }
 

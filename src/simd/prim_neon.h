@@ -25,6 +25,14 @@ inline void store_codes(F v, uint8_t* p) {
     memcpy(p, &four, sizeof four);
 }
 
+inline F halves(const Half* p) {
+    return F(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(reinterpret_cast<const uint16_t*>(p)))));
+}
+
+inline void store_halves(F v, Half* p) {
+    vst1_u16(reinterpret_cast<uint16_t*>(p), vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
+
 inline D lower(F v) { return D(vcvt_f64_f32(vget_low_f32(v))); }
 inline D upper(F v) { return D(vcvt_high_f64_f32(v)); }
 

@@ -27,6 +27,26 @@ inline void store_codes(F v, uint8_t* p) {  // rounds half to even, as the contr
     memcpy(p, &four, sizeof four);
 }
 
+// half_to_float of base/half.h, four at a time; infinity and NaN take the exponent of floats besides.
+inline F halves(const Half* p) {
+    const __m128i h = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    const __m128i wide = _mm_unpacklo_epi16(h, _mm_setzero_si128());
+    const __m128i magnitude = _mm_and_si128(wide, _mm_set1_epi32(0x7FFF));
+    const __m128i sign = _mm_slli_epi32(_mm_xor_si128(wide, magnitude), 16);
+    const __m128i moved = _mm_slli_epi32(magnitude, 13);
+    const __m128 finite = _mm_mul_ps(_mm_castsi128_ps(moved), _mm_set1_ps(0x1p112f));
+    const __m128i special = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7BFF)), _mm_set1_epi32(0x7F800000));
+    const __m128i quiet = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7C00)), _mm_set1_epi32(0x400000));
+    const __m128i bits = _mm_or_si128(_mm_or_si128(_mm_castps_si128(finite), special), _mm_or_si128(quiet, sign));
+    return F(_mm_castsi128_ps(bits));
+}
+
+inline void store_halves(F v, Half* p) {
+    float four[4];
+    v.store_unaligned(four);
+    for (int i = 0; i < 4; i++) p[i] = float_to_half(four[i]);
+}
+
 inline D lower(F v) { return D(_mm_cvtps_pd(v)); }
 inline D upper(F v) { return D(_mm_cvtps_pd(_mm_movehl_ps(v, v))); }
 

@@ -40,7 +40,7 @@ void fail_syntax(const char* type, const char* text, const char* detail) {
             detail != nullptr ? errdetail("%s", detail) : 0);
 }
 
-int32 dense_typmod(ArrayType* modifiers, const char* type, int max_dim) {
+int32 dim_typmod(ArrayType* modifiers, const char* type, int max_dim) {
     int n;
     const int32* dim = ArrayGetIntegerTypmods(modifiers, &n);
 

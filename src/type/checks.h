@@ -17,8 +17,8 @@ namespace vext {
 // detail may be nullptr.
 [[noreturn]] void fail_syntax(const char* type, const char* text, const char* detail);
 
-// The one modifier of a dense type: its number of dimensions.
-int32 dense_typmod(ArrayType* modifiers, const char* type, int max_dim);
+// The one modifier of a vector type: its number of dimensions.
+int32 dim_typmod(ArrayType* modifiers, const char* type, int max_dim);
 
 inline void check_dim(const char* type, int dim, int max_dim) {
     if (dim < 1) fail_no_dim(type);

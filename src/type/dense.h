@@ -3,9 +3,10 @@
 //   E::Value                      the stored element
 //   E::name, E::max_dim           the SQL type's name, its limit
 //   E::to_float(v)                exact
-//   E::from_float(f, &v)          rounds; false when a finite f does not fit
+//   E::from_float(f, &v)          rounds; false, and v infinite, when a finite f does not fit
 //   E::is_nan(v), E::is_inf(v), E::is_zero(v)
-//   E::norm_sq(values, dim)       sum of squares, in double
+//   E::l2_sq, dot, l1, cosine_sums, norm_sq
+//                                 the kernels for such elements (simd/kernels.h)
 #pragma once
 
 #include <cstddef>
@@ -88,6 +89,7 @@ public:
     const Dense<E>* operator->() const { return value_; }
     const Dense<E>& operator*() const { return *value_; }
     Dense<E>* writable() { return value_; }
+    size_t dim() const { return static_cast<size_t>(value_->dim); }
 
     void release() {
         if (copied_) pfree(value_);

@@ -1,10 +1,12 @@
-// Dense vectors from and to SQL arrays.
+// Dense vectors from and to SQL arrays and one another.
 #pragma once
 
 #include <cmath>
 #include <cstring>
 
+#include "base/half.h"
 #include "pg/postgres.h"
+#include "simd/kernels.h"
 #include "type/dense.h"
 
 namespace vext {
@@ -74,11 +76,33 @@ ArrayType* new_array(Oid type, int n) {
     return array;
 }
 
+inline void convert_elements(const Half* from, int dim, float* to) {
+    simd::active->f16_to_f32(from, static_cast<size_t>(dim), to);
+}
+inline void convert_elements(const float* from, int dim, Half* to) {
+    simd::active->f32_to_f16(from, static_cast<size_t>(dim), to);
+}
+inline void convert_elements(const float* from, int dim, float* to) {
+    std::memcpy(to, from, static_cast<size_t>(dim) * sizeof(float));
+}
+
+// From one dense type to another.
+template <class To, class From>
+Dense<To>* converted(const Dense<From>& from, int32 typmod) {
+    check_dim(To::name, from.dim, To::max_dim);
+    check_expected_dim(typmod, from.dim);
+    Dense<To>* to = new_dense<To>(from.dim);
+    convert_elements(from.x, from.dim, to->x);
+    bool overflow = false;
+    for (int i = 0; i < to->dim; i++) overflow |= To::is_inf(to->x[i]);
+    for (int i = 0; overflow && i < to->dim; i++) to->x[i] = element_from_float<To>(From::to_float(from.x[i]));
+    return to;
+}
+
 template <class E>
 ArrayType* float4_array(const Dense<E>& value) {
     ArrayType* array = new_array<float4>(FLOAT4OID, value.dim);
-    auto* items = reinterpret_cast<float4*>(ARR_DATA_PTR(array));
-    for (int i = 0; i < value.dim; i++) items[i] = E::to_float(value.x[i]);
+    convert_elements(value.x, value.dim, reinterpret_cast<float4*>(ARR_DATA_PTR(array)));
     return array;
 }
 

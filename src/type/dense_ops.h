@@ -77,7 +77,7 @@ Dense<E>* concatenate(const Dense<E>& a, const Dense<E>& b) {
 template <class E>
 Dense<E>* normalize(const Dense<E>& a) {
     Dense<E>* out = new_dense<E>(a.dim);
-    const double norm = std::sqrt(E::norm_sq(a.x, a.dim));
+    const double norm = std::sqrt(E::norm_sq(a.x, static_cast<size_t>(a.dim)));
     if (!(norm > 0)) {
         std::memset(out->x, 0, a.dim * sizeof a.x[0]);
         return out;
@@ -128,16 +128,6 @@ int compare(const Dense<E>& a, const Dense<E>& b) {
         if (x != y) return x < y ? -1 : 1;
     }
     return (a.dim > b.dim) - (a.dim < b.dim);
-}
-
-// For the entry points: sorts call these in one long-lived context, so detoasted copies are given back.
-template <class E>
-int compare_args(FunctionCallInfo fcinfo) {
-    DenseArg<E> a{fcinfo, 0}, b{fcinfo, 1};
-    const int order = compare(*a, *b);
-    a.release();
-    b.release();
-    return order;
 }
 
 }  // namespace vext

@@ -22,7 +22,14 @@ struct FloatElement {
     static bool is_nan(float v) { return std::isnan(v); }
     static bool is_inf(float v) { return std::isinf(v); }
     static bool is_zero(float v) { return v == 0; }
-    static double norm_sq(const float* x, int dim) { return simd::active->norm_sq_f32(x, static_cast<size_t>(dim)); }
+
+    static float l2_sq(const float* a, const float* b, size_t dim) { return simd::active->l2_sq_f32(a, b, dim); }
+    static float dot(const float* a, const float* b, size_t dim) { return simd::active->dot_f32(a, b, dim); }
+    static float l1(const float* a, const float* b, size_t dim) { return simd::active->l1_f32(a, b, dim); }
+    static simd::CosineSums cosine_sums(const float* a, const float* b, size_t dim) {
+        return simd::active->cosine_sums_f32(a, b, dim);
+    }
+    static double norm_sq(const float* a, size_t dim) { return simd::active->norm_sq_f32(a, dim); }
 };
 
 using Vector = Dense<FloatElement>;

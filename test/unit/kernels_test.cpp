@@ -3,6 +3,7 @@
 #include "simd/kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "test_util.h"
 
 using namespace vext::simd;
+using vext::float_to_half;
+using vext::Half;
+using vext::half_to_float;
 using vext::test::context;
 using vext::test::Guarded;
 using vext::test::Random;
@@ -47,6 +51,10 @@ float value(Values kind) {
     }
 }
 
+float half_range(Values kind) {
+    return kind == large ? float(rng.between(-65504, 65504)) : std::clamp(value(kind), -65504.0f, 65504.0f);
+}
+
 struct Exact {  // value and sum of |terms|
     double value = 0, size = 0;
     void add(double term) { value += term, size += std::fabs(term); }
@@ -55,30 +63,86 @@ struct Exact {  // value and sum of |terms|
     }
 };
 
-// The float kernels on a and b; the caller decides where these lie.
-void check_floats(const Kernels& k, const Kernels& scalar, const float* a, const float* b, size_t dim, Values kind) {
+// The kernels of one element type under common names.
+template <class T>
+struct Of {
+    float (*l2_sq)(const T*, const T*, size_t) noexcept;
+    float (*dot)(const T*, const T*, size_t) noexcept;
+    float (*l1)(const T*, const T*, size_t) noexcept;
+    CosineSums (*cosine_sums)(const T*, const T*, size_t) noexcept;
+    double (*norm_sq)(const T*, size_t) noexcept;
+};
+Of<float> of(const Kernels& k, float) {
+    return {k.l2_sq_f32, k.dot_f32, k.l1_f32, k.cosine_sums_f32, k.norm_sq_f32};
+}
+Of<Half> of(const Kernels& k, Half) {
+    return {k.l2_sq_f16, k.dot_f16, k.l1_f16, k.cosine_sums_f16, k.norm_sq_f16};
+}
+double widen(float x) { return x; }
+double widen(Half x) { return half_to_float(x); }
+
+// The distances of a and b; the caller decides where these lie.
+template <class T>
+void check_distances(const Kernels& table, const Kernels& scalar_table, const T* a, const T* b, size_t dim, Values kind) {
+    const Of<T> k = of(table, T{}), scalar = of(scalar_table, T{});
     Exact l2, dot, l1, norm;
     for (size_t i = 0; i < dim; i++) {
-        const double x = a[i], y = b[i];
+        const double x = widen(a[i]), y = widen(b[i]);
         l2.add((x - y) * (x - y));
         dot.add(x * y);
         l1.add(std::fabs(x - y));
         norm.add(x * x);
     }
-    const float got_l2 = k.l2_sq_f32(a, b, dim), got_dot = k.dot_f32(a, b, dim), got_l1 = k.l1_f32(a, b, dim);
+    const float got_l2 = k.l2_sq(a, b, dim), got_dot = k.dot(a, b, dim), got_l1 = k.l1(a, b, dim);
     CHECK(l2.near(got_l2, dim), "%g, exact %g", double(got_l2), l2.value);
     CHECK(dot.near(got_dot, dim), "%g, exact %g", double(got_dot), dot.value);
     CHECK(l1.near(got_l1, dim), "%g, exact %g", double(got_l1), l1.value);
-    CHECK(norm.near(k.norm_sq_f32(a, dim), dim, 0x1p-53));
+    CHECK(norm.near(k.norm_sq(a, dim), dim, 0x1p-53));
     if (kind == small_integers) {  // exact whatever the order
-        CHECK(same_bits(got_l2, scalar.l2_sq_f32(a, b, dim)));
-        CHECK(same_bits(got_dot, scalar.dot_f32(a, b, dim)));
-        CHECK(same_bits(got_l1, scalar.l1_f32(a, b, dim)));
+        CHECK(same_bits(got_l2, scalar.l2_sq(a, b, dim)));
+        CHECK(same_bits(got_dot, scalar.dot(a, b, dim)));
+        CHECK(same_bits(got_l1, scalar.l1(a, b, dim)));
     }
-    const CosineSums c = k.cosine_sums_f32(a, b, dim);
-    CHECK(same_bits(c.dot, got_dot), "%a, dot_f32 %a", double(c.dot), double(got_dot));
-    CHECK(same_bits(c.norm_a_sq, k.dot_f32(a, a, dim)));
-    CHECK(same_bits(c.norm_b_sq, k.dot_f32(b, b, dim)));
+    const CosineSums c = k.cosine_sums(a, b, dim);
+    CHECK(same_bits(c.dot, got_dot), "%a, dot %a", double(c.dot), double(got_dot));
+    CHECK(same_bits(c.norm_a_sq, k.dot(a, a, dim)));
+    CHECK(same_bits(c.norm_b_sq, k.dot(b, b, dim)));
+}
+
+// Both conversions between a block of halves and one of floats, each the size given.
+void check_conversions(const Kernels& k, const Half* halves, float* floats, size_t dim) {
+    k.f16_to_f32(halves, dim, floats);
+    bool same = true;
+    for (size_t i = 0; i < dim; i++) same &= same_bits(floats[i], half_to_float(halves[i]));
+    CHECK(same, "widening");
+}
+
+void check_conversions(const Kernels& k, const float* floats, Half* halves, size_t dim) {
+    k.f32_to_f16(floats, dim, halves);
+    bool same = true;
+    for (size_t i = 0; i < dim; i++) same &= halves[i].bits == float_to_half(floats[i]).bits;
+    CHECK(same, "narrowing");
+}
+
+// Every half, and the floats around every half and every middle of two.
+void check_all_halves(const Kernels& k) {
+    std::vector<Half> halves(0x10000);
+    std::vector<float> floats(halves.size());
+    for (size_t i = 0; i < halves.size(); i++) halves[i].bits = uint16_t(i);
+    check_conversions(k, halves.data(), floats.data(), halves.size());
+    const std::vector<float> exact = floats;
+    for (uint32_t offset : {0u, 1u, 0xFFFu, 0x1000u, 0x1001u, 0x1FFFu}) {
+        for (size_t i = 0; i < exact.size(); i++)
+            floats[i] = std::bit_cast<float>(std::bit_cast<uint32_t>(exact[i]) + offset);
+        check_conversions(k, floats.data(), halves.data(), halves.size());
+    }
+    for (float& f : floats) f = std::bit_cast<float>(uint32_t(rng.next()));
+    check_conversions(k, floats.data(), halves.data(), halves.size());
+}
+
+// The float kernels on a and b; the caller decides where these lie.
+void check_floats(const Kernels& k, const Kernels& scalar, const float* a, const float* b, size_t dim, Values kind) {
+    check_distances(k, scalar, a, b, dim, kind);
     const MinMax m = k.min_max_f32(a, dim), reference = scalar.min_max_f32(a, dim);
     CHECK(same_bits(m.min, reference.min) && same_bits(m.max, reference.max));
     CHECK(m.min == *std::min_element(a, a + dim) && m.max == *std::max_element(a, a + dim));
@@ -191,6 +255,17 @@ void check_table(const Kernels& k, const Kernels& scalar) {
                 for (size_t i = 0; i < dim; i++) fa[i] = value(Values(kind)), fb[i] = value(Values(kind));
                 check_floats(k, scalar, fa, fb, dim, Values(kind));
             }
+            Half *ha, *hb;
+            for (int kind = 0; kind < kValues; kind++) {
+                context("%s, dim %zu, placement %d, halves %d", k.name, dim, placement, kind);
+                place(static_cast<float*>(nullptr), dim, placement, fa, fb);
+                place(static_cast<Half*>(nullptr), dim, placement, ha, hb);
+                for (size_t i = 0; i < dim; i++) fb[i] = half_range(Values(kind));
+                check_conversions(k, fb, ha, dim);
+                check_conversions(k, ha, fb, dim);
+                for (size_t i = 0; i < dim; i++) hb[i] = float_to_half(half_range(Values(kind)));
+                check_distances(k, scalar, ha, hb, dim, Values(kind));
+            }
             context("%s, dim %zu, placement %d, coding", k.name, dim, placement);
             check_coding(k, scalar, fa, dim);
             uint8_t *a, *b;
@@ -204,6 +279,8 @@ void check_table(const Kernels& k, const Kernels& scalar) {
         context("%s, dim %zu, many", k.name, dim);
         check_many(k, dim);
     }
+    context("%s, conversion", k.name);
+    check_all_halves(k);
     // dim 0, and magnitudes whose squares overflow.
     context("%s, extremes", k.name);
     const float zero = k.l2_sq_f32(nullptr, nullptr, 0) + k.dot_f32(nullptr, nullptr, 0) + k.l1_f32(nullptr, nullptr, 0);
