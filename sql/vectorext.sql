@@ -776,6 +776,72 @@ CREATE OPERATOR CLASS halfvec_ops
 
 COMMENT ON OPERATOR CLASS halfvec_ops USING btree IS 'sorting and equality of halfvecs';
 
+-- ---- bit: distances and casts -------------------------------------------------------------------
+
+CREATE FUNCTION hamming_distance(bit, bit) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hamming_distance(bit, bit) IS 'how many bits differ';
+
+CREATE FUNCTION jaccard_distance(bit, bit) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION jaccard_distance(bit, bit) IS '1 minus the share of the set bits that are common';
+
+CREATE OPERATOR <~> (
+    LEFTARG = bit, RIGHTARG = bit, FUNCTION = hamming_distance,
+    COMMUTATOR = <~>
+);
+
+COMMENT ON OPERATOR <~> (bit, bit) IS 'Hamming distance';
+
+CREATE OPERATOR <%> (
+    LEFTARG = bit, RIGHTARG = bit, FUNCTION = jaccard_distance,
+    COMMUTATOR = <%>
+);
+
+COMMENT ON OPERATOR <%> (bit, bit) IS 'Jaccard distance';
+
+CREATE FUNCTION bit_to_vector(bit, integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bit_to_vector(bit, integer, boolean) IS 'vector of zeros and ones';
+
+CREATE FUNCTION vector_to_bit(vector, integer, boolean) RETURNS bit
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_to_bit(vector, integer, boolean) IS 'one bit per element, set where it is above zero';
+
+CREATE FUNCTION bit_to_halfvec(bit, integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bit_to_halfvec(bit, integer, boolean) IS 'halfvec of zeros and ones';
+
+CREATE FUNCTION halfvec_to_bit(halfvec, integer, boolean) RETURNS bit
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_to_bit(halfvec, integer, boolean) IS 'one bit per element, set where it is above zero';
+
+CREATE CAST (bit AS vector)
+    WITH FUNCTION bit_to_vector(bit, integer, boolean);
+
+COMMENT ON CAST (bit AS vector) IS 'the bits as zeros and ones';
+
+CREATE CAST (vector AS bit)
+    WITH FUNCTION vector_to_bit(vector, integer, boolean);
+
+COMMENT ON CAST (vector AS bit) IS 'one bit per element, set where it is above zero';
+
+CREATE CAST (bit AS halfvec)
+    WITH FUNCTION bit_to_halfvec(bit, integer, boolean);
+
+COMMENT ON CAST (bit AS halfvec) IS 'the bits as zeros and ones';
+
+CREATE CAST (halfvec AS bit)
+    WITH FUNCTION halfvec_to_bit(halfvec, integer, boolean);
+
+COMMENT ON CAST (halfvec AS bit) IS 'one bit per element, set where it is above zero';
+
 -- ------------------------------------------------------------------------------------------------
 -- Access method hnsw
 -- ------------------------------------------------------------------------------------------------

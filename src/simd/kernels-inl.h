@@ -228,6 +228,47 @@ float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, floa
     }));
 }
 
+// ---- bits
+
+// Not std::popcount: unless inlined, it is one function for all instruction sets.
+inline uint64_t ones(uint64_t word) {
+#if defined(__POPCNT__) || defined(__aarch64__)
+    return uint64_t(__builtin_popcountll(word));
+#else  // sums of 2, 4 and 8 bits side by side, then all bytes by a product
+    word -= word >> 1 & 0x5555555555555555;
+    word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+    return ((word + (word >> 4)) & 0x0F0F0F0F0F0F0F0F) * 0x0101010101010101 >> 56;
+#endif
+}
+
+// step(x, y) for each eight bytes; the last ones are filled up with zeros.
+template <class Step> VEXT_INLINE inline void each_word(const uint8_t* a, const uint8_t* b, size_t bytes, Step step) {
+    uint64_t x, y;
+    for (; bytes >= 8; a += 8, b += 8, bytes -= 8) {
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        step(x, y);
+    }
+    x = y = 0;
+    for (size_t i = 0; i < bytes; i++) x |= uint64_t(a[i]) << 8 * i, y |= uint64_t(b[i]) << 8 * i;
+    step(x, y);
+}
+
+uint64_t differing_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept {
+    uint64_t n = 0;
+    each_word(a, b, bytes, [&](uint64_t x, uint64_t y) VEXT_INLINE { n += ones(x ^ y); });
+    return n;
+}
+
+BitCounts common_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept {
+    BitCounts n{0, 0};
+    each_word(a, b, bytes, [&](uint64_t x, uint64_t y) VEXT_INLINE {
+        n.both += ones(x & y);
+        n.either += ones(x | y);
+    });
+    return n;
+}
+
 // ---- coding
 
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
@@ -311,6 +352,8 @@ const Kernels VEXT_TABLE = {
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
     .l1_u8 = l1_u8,
+    .differing_bits = differing_bits,
+    .common_bits = common_bits,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -24,6 +24,10 @@ struct CodeSums {
     uint32_t sum, sum_sq;  // of the codes: at most 255 * dim and 65,025 * dim; dim <= 16,000 fits 32 bits
 };
 
+struct BitCounts {
+    uint64_t both, either;  // bits set in both rows, in one or both
+};
+
 struct Kernels {
     const char* name;  // as the setting vectorext.simd spells it
 
@@ -50,6 +54,10 @@ struct Kernels {
     void (*dot_u8_many)(const uint8_t* query, const uint8_t* const* rows, size_t n, size_t dim,
                         uint32_t* out) noexcept;
     float (*l1_u8)(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept;
+
+    // Bits, a byte holding eight of them: how many differ, and how many are set.
+    uint64_t (*differing_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
+    BitCounts (*common_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
 
     // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8:
     // code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255), round half to even, in float, bit for bit the same on

@@ -71,6 +71,27 @@ float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, floa
     return s;
 }
 
+uint64_t ones(unsigned byte) {
+    uint64_t n = 0;
+    for (; byte != 0; byte &= byte - 1) n++;
+    return n;
+}
+
+uint64_t differing_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept {
+    uint64_t n = 0;
+    for (size_t i = 0; i < bytes; i++) n += ones(unsigned(a[i]) ^ b[i]);
+    return n;
+}
+
+BitCounts common_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept {
+    BitCounts n{0, 0};
+    for (size_t i = 0; i < bytes; i++) {
+        n.both += ones(unsigned(a[i]) & b[i]);
+        n.either += ones(unsigned(a[i]) | b[i]);
+    }
+    return n;
+}
+
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
     float lo = x[0], hi = x[0];
     for (size_t i = 1; i < dim; i++) {
@@ -128,6 +149,8 @@ const Kernels kernels_scalar = {
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
     .l1_u8 = l1_u8,
+    .differing_bits = differing_bits,
+    .common_bits = common_bits,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

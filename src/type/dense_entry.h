@@ -9,6 +9,7 @@
 #include "type/cosine.h"
 #include "type/dense_agg.h"
 #include "type/dense_array.h"
+#include "type/dense_bits.h"
 #include "type/dense_io.h"
 #include "type/dense_ops.h"
 #include "type/entry.h"

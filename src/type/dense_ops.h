@@ -100,25 +100,6 @@ Dense<E>* subvector_of(const Dense<E>& a, int32 first, int32 count) {
     return out;
 }
 
-// One bit per element, set for those above zero, the first one highest.
-template <class E>
-VarBit* sign_bits(const Dense<E>& a) {
-    const size_t size = VARBITTOTALLEN(a.dim);
-    auto* bits = static_cast<VarBit*>(palloc0(size));
-    SET_VARSIZE(bits, size);
-    VARBITLEN(bits) = a.dim;
-    bits8* out = VARBITS(bits);
-    int i = 0;
-    for (; i + 8 <= a.dim; i += 8) {
-        unsigned byte = 0;
-        for (int j = 0; j < 8; j++) byte = byte << 1 | (E::to_float(a.x[i + j]) > 0);
-        out[i / 8] = static_cast<bits8>(byte);
-    }
-    for (; i < a.dim; i++)
-        if (E::to_float(a.x[i]) > 0) out[i / 8] |= static_cast<bits8>(0x80 >> (i % 8));
-    return bits;
-}
-
 // -1, 0, 1. Elements decide first, then the number of dimensions, as with SQL arrays.
 template <class E>
 int compare(const Dense<E>& a, const Dense<E>& b) {

@@ -166,6 +166,17 @@ void check_bytes(const Kernels& k, const uint8_t* a, const uint8_t* b, size_t di
     for (size_t i = 0; i < dim; i++) dot += uint64_t(a[i]) * b[i];
     CHECK(k.dot_u8(a, b, dim) == dot, "%u, exact %llu", k.dot_u8(a, b, dim), (unsigned long long)dot);
 
+    uint64_t differing = 0, both = 0, either = 0;
+    for (size_t i = 0; i < dim; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            const bool x = a[i] >> bit & 1, y = b[i] >> bit & 1;
+            differing += x != y, both += x && y, either += x || y;
+        }
+    }
+    CHECK(k.differing_bits(a, b, dim) == differing);
+    const BitCounts common = k.common_bits(a, b, dim);
+    CHECK(common.both == both && common.either == either);
+
     const float step_a = float(rng.between(0, 0.1)), step_b = float(rng.between(0, 0.1));
     const float delta = float(rng.between(-3, 3));
     Exact l1;
