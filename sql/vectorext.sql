@@ -842,6 +842,387 @@ CREATE CAST (halfvec AS bit)
 
 COMMENT ON CAST (halfvec AS bit) IS 'one bit per element, set where it is above zero';
 
+-- ---- type sparsevec -----------------------------------------------------------------------------
+
+CREATE TYPE sparsevec;
+
+CREATE FUNCTION sparsevec_in(cstring, oid, integer) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_in(cstring, oid, integer) IS 'sparsevec from text';
+
+CREATE FUNCTION sparsevec_out(sparsevec) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_out(sparsevec) IS 'sparsevec to text';
+
+CREATE FUNCTION sparsevec_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_typmod_in(cstring[]) IS 'number of dimensions from a type modifier';
+
+CREATE FUNCTION sparsevec_recv(internal, oid, integer) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_recv(internal, oid, integer) IS 'sparsevec from the binary wire format';
+
+CREATE FUNCTION sparsevec_send(sparsevec) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_send(sparsevec) IS 'sparsevec to the binary wire format';
+
+CREATE TYPE sparsevec (
+    INPUT = sparsevec_in,
+    OUTPUT = sparsevec_out,
+    TYPMOD_IN = sparsevec_typmod_in,
+    RECEIVE = sparsevec_recv,
+    SEND = sparsevec_send,
+    STORAGE = external
+);
+
+COMMENT ON TYPE sparsevec IS 'vector by its non-zero elements: up to 16,000 of them, up to 1,000,000,000 dimensions';
+
+-- ---- sparsevec: distances -----------------------------------------------------------------------
+
+CREATE FUNCTION l2_distance(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_distance(sparsevec, sparsevec) IS 'L2 (Euclidean) distance of two sparsevecs';
+
+CREATE FUNCTION inner_product(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION inner_product(sparsevec, sparsevec) IS 'sum of the products of the elements';
+
+CREATE FUNCTION cosine_distance(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_distance(sparsevec, sparsevec) IS '1 minus the cosine of the angle; NaN for a zero vector';
+
+CREATE FUNCTION l1_distance(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_distance(sparsevec, sparsevec) IS 'L1 (Manhattan) distance of two sparsevecs';
+
+-- ---- sparsevec: functions of one ----------------------------------------------------------------
+
+CREATE FUNCTION l2_norm(sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'sparsevec_l2_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_norm(sparsevec) IS 'length of a sparsevec in the L2 norm';
+
+CREATE FUNCTION l2_normalize(sparsevec) RETURNS sparsevec
+    AS 'MODULE_PATHNAME', 'sparsevec_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_normalize(sparsevec) IS 'the sparsevec scaled to L2 length 1';
+
+-- ---- sparsevec: behind operators, operator classes and aggregates -------------------------------
+
+CREATE FUNCTION sparsevec_add(sparsevec, sparsevec) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_add(sparsevec, sparsevec) IS 'function of operator +';
+
+CREATE FUNCTION sparsevec_sub(sparsevec, sparsevec) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_sub(sparsevec, sparsevec) IS 'function of operator -';
+
+CREATE FUNCTION sparsevec_mul(sparsevec, sparsevec) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_mul(sparsevec, sparsevec) IS 'function of operator *';
+
+CREATE FUNCTION sparsevec_lt(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_lt(sparsevec, sparsevec) IS 'function of operator <';
+
+CREATE FUNCTION sparsevec_le(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_le(sparsevec, sparsevec) IS 'function of operator <=';
+
+CREATE FUNCTION sparsevec_eq(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_eq(sparsevec, sparsevec) IS 'function of operator =';
+
+CREATE FUNCTION sparsevec_ne(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_ne(sparsevec, sparsevec) IS 'function of operator <>';
+
+CREATE FUNCTION sparsevec_ge(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_ge(sparsevec, sparsevec) IS 'function of operator >=';
+
+CREATE FUNCTION sparsevec_gt(sparsevec, sparsevec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_gt(sparsevec, sparsevec) IS 'function of operator >';
+
+CREATE FUNCTION sparsevec_cmp(sparsevec, sparsevec) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_cmp(sparsevec, sparsevec) IS 'btree order: -1, 0 or 1';
+
+CREATE FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) IS 'square of the L2 distance: same order, less work';
+
+CREATE FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) IS 'function of operator <#>';
+
+CREATE FUNCTION sparsevec_accum(double precision[], sparsevec) RETURNS double precision[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_accum(double precision[], sparsevec) IS 'sum and avg: takes one more sparsevec';
+
+CREATE FUNCTION sparsevec_combine(double precision[], double precision[]) RETURNS double precision[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_combine(double precision[], double precision[]) IS 'sum and avg: joins two partial states';
+
+CREATE FUNCTION sparsevec_sum(double precision[]) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_sum(double precision[]) IS 'sum: state to result';
+
+CREATE FUNCTION sparsevec_avg(double precision[]) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_avg(double precision[]) IS 'avg: state to result';
+
+-- ---- sparsevec: casts ---------------------------------------------------------------------------
+
+CREATE FUNCTION sparsevec(sparsevec, integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec(sparsevec, integer, boolean) IS 'sparsevec as sparsevec(n): checks the number of dimensions';
+
+CREATE FUNCTION array_to_sparsevec(integer[], integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_sparsevec(integer[], integer, boolean) IS 'sparsevec from integer[]';
+
+CREATE FUNCTION array_to_sparsevec(real[], integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_sparsevec(real[], integer, boolean) IS 'sparsevec from real[]';
+
+CREATE FUNCTION array_to_sparsevec(double precision[], integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_sparsevec(double precision[], integer, boolean) IS 'sparsevec from double precision[]';
+
+CREATE FUNCTION array_to_sparsevec(numeric[], integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION array_to_sparsevec(numeric[], integer, boolean) IS 'sparsevec from numeric[]';
+
+CREATE FUNCTION vector_to_sparsevec(vector, integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_to_sparsevec(vector, integer, boolean) IS 'sparsevec from vector';
+
+CREATE FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) IS 'vector from sparsevec';
+
+CREATE FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) RETURNS sparsevec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) IS 'sparsevec from halfvec';
+
+CREATE FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) IS 'halfvec from sparsevec';
+
+CREATE CAST (sparsevec AS sparsevec)
+    WITH FUNCTION sparsevec(sparsevec, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (sparsevec AS sparsevec) IS 'checks the number of dimensions';
+
+CREATE CAST (integer[] AS sparsevec)
+    WITH FUNCTION array_to_sparsevec(integer[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (integer[] AS sparsevec) IS 'an array without NULLs as a sparsevec';
+
+CREATE CAST (real[] AS sparsevec)
+    WITH FUNCTION array_to_sparsevec(real[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (real[] AS sparsevec) IS 'an array without NULLs as a sparsevec';
+
+CREATE CAST (double precision[] AS sparsevec)
+    WITH FUNCTION array_to_sparsevec(double precision[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (double precision[] AS sparsevec) IS 'an array without NULLs as a sparsevec';
+
+CREATE CAST (numeric[] AS sparsevec)
+    WITH FUNCTION array_to_sparsevec(numeric[], integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (numeric[] AS sparsevec) IS 'an array without NULLs as a sparsevec';
+
+CREATE CAST (vector AS sparsevec)
+    WITH FUNCTION vector_to_sparsevec(vector, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (vector AS sparsevec) IS 'the elements that are not zero';
+
+CREATE CAST (sparsevec AS vector)
+    WITH FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (sparsevec AS vector) IS 'with its zeros';
+
+CREATE CAST (halfvec AS sparsevec)
+    WITH FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) AS IMPLICIT;
+
+COMMENT ON CAST (halfvec AS sparsevec) IS 'the elements that are not zero';
+
+CREATE CAST (sparsevec AS halfvec)
+    WITH FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) AS ASSIGNMENT;
+
+COMMENT ON CAST (sparsevec AS halfvec) IS 'with its zeros, rounded to half precision';
+
+-- ---- sparsevec: operators -----------------------------------------------------------------------
+
+CREATE OPERATOR <-> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = l2_distance,
+    COMMUTATOR = <->
+);
+
+COMMENT ON OPERATOR <-> (sparsevec, sparsevec) IS 'L2 distance';
+
+CREATE OPERATOR <#> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_negative_inner_product,
+    COMMUTATOR = <#>
+);
+
+COMMENT ON OPERATOR <#> (sparsevec, sparsevec) IS 'inner product with its sign changed, so that the closest comes first';
+
+CREATE OPERATOR <=> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = cosine_distance,
+    COMMUTATOR = <=>
+);
+
+COMMENT ON OPERATOR <=> (sparsevec, sparsevec) IS 'cosine distance';
+
+CREATE OPERATOR <+> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = l1_distance,
+    COMMUTATOR = <+>
+);
+
+COMMENT ON OPERATOR <+> (sparsevec, sparsevec) IS 'L1 distance';
+
+CREATE OPERATOR + (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_add,
+    COMMUTATOR = +
+);
+
+COMMENT ON OPERATOR + (sparsevec, sparsevec) IS 'element by element sum';
+
+CREATE OPERATOR - (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_sub
+);
+
+COMMENT ON OPERATOR - (sparsevec, sparsevec) IS 'element by element difference';
+
+CREATE OPERATOR * (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_mul,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (sparsevec, sparsevec) IS 'element by element product';
+
+CREATE OPERATOR < (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_lt,
+    COMMUTATOR = >, NEGATOR = >=,
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+
+COMMENT ON OPERATOR < (sparsevec, sparsevec) IS 'sorts before';
+
+CREATE OPERATOR <= (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_le,
+    COMMUTATOR = >=, NEGATOR = >,
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+
+COMMENT ON OPERATOR <= (sparsevec, sparsevec) IS 'sorts before or is equal';
+
+CREATE OPERATOR = (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_eq,
+    COMMUTATOR = =, NEGATOR = <>,
+    RESTRICT = eqsel, JOIN = eqjoinsel
+);
+
+COMMENT ON OPERATOR = (sparsevec, sparsevec) IS 'same elements';
+
+CREATE OPERATOR <> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_ne,
+    COMMUTATOR = <>, NEGATOR = =,
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+
+COMMENT ON OPERATOR <> (sparsevec, sparsevec) IS 'not the same elements';
+
+CREATE OPERATOR >= (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_ge,
+    COMMUTATOR = <=, NEGATOR = <,
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+COMMENT ON OPERATOR >= (sparsevec, sparsevec) IS 'sorts after or is equal';
+
+CREATE OPERATOR > (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_gt,
+    COMMUTATOR = <, NEGATOR = <=,
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+
+COMMENT ON OPERATOR > (sparsevec, sparsevec) IS 'sorts after';
+
+-- ---- sparsevec: aggregates and btree operator class ---------------------------------------------
+
+CREATE AGGREGATE avg(sparsevec) (
+    SFUNC = sparsevec_accum,
+    STYPE = double precision[],
+    FINALFUNC = sparsevec_avg,
+    COMBINEFUNC = sparsevec_combine,
+    INITCOND = '{0,0}',
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE avg(sparsevec) IS 'mean of sparsevecs, element by element';
+
+CREATE AGGREGATE sum(sparsevec) (
+    SFUNC = sparsevec_accum,
+    STYPE = double precision[],
+    FINALFUNC = sparsevec_sum,
+    COMBINEFUNC = sparsevec_combine,
+    INITCOND = '{0,0}',
+    PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE sum(sparsevec) IS 'sum of sparsevecs, element by element';
+
+CREATE OPERATOR CLASS sparsevec_ops
+    DEFAULT FOR TYPE sparsevec USING btree AS
+    OPERATOR 1 <,
+    OPERATOR 2 <=,
+    OPERATOR 3 =,
+    OPERATOR 4 >=,
+    OPERATOR 5 >,
+    FUNCTION 1 sparsevec_cmp(sparsevec, sparsevec);
+
+COMMENT ON OPERATOR CLASS sparsevec_ops USING btree IS 'sorting and equality of sparsevecs';
+
 -- ------------------------------------------------------------------------------------------------
 -- Access method hnsw
 -- ------------------------------------------------------------------------------------------------

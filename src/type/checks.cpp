@@ -40,6 +40,11 @@ void fail_syntax(const char* type, const char* text, const char* detail) {
             detail != nullptr ? errdetail("%s", detail) : 0);
 }
 
+void fail_too_many_nonzero(int max) {
+    ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+            errmsg("sparsevec cannot have more than %d non-zero elements", max));
+}
+
 int32 dim_typmod(ArrayType* modifiers, const char* type, int max_dim) {
     int n;
     const int32* dim = ArrayGetIntegerTypmods(modifiers, &n);

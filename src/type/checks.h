@@ -17,6 +17,9 @@ namespace vext {
 // detail may be nullptr.
 [[noreturn]] void fail_syntax(const char* type, const char* text, const char* detail);
 
+// More non-zero elements than a sparsevec holds.
+[[noreturn]] void fail_too_many_nonzero(int max);
+
 // The one modifier of a vector type: its number of dimensions.
 int32 dim_typmod(ArrayType* modifiers, const char* type, int max_dim);
 

@@ -15,6 +15,7 @@
 
 #include "pg/postgres.h"
 #include "type/checks.h"
+#include "type/detoasted.h"
 
 namespace vext {
 
@@ -61,52 +62,27 @@ void check_all_finite(const typename E::Value* x, int dim) {
         for (int i = 0; i < dim; i++) check_finite<E>(x[i]);
 }
 
-// An argument, detoasted. Short values (a one-byte header, so elements at odd addresses) are copied into the
-// object itself: no palloc for small vectors. No destructor; a comparison function must call release(),
-// since sorts call it often in one memory context.
+// An argument. A comparison function must call release() (Detoasted says why).
 template <class E>
 class DenseArg {
 public:
     DenseArg(FunctionCallInfo fcinfo, int n) : DenseArg(PG_GETARG_DATUM(n)) {}
-    explicit DenseArg(Datum datum) {
-        auto* raw = reinterpret_cast<struct varlena*>(DatumGetPointer(datum));
-        if (!VARATT_IS_EXTENDED(raw)) {
-            value_ = reinterpret_cast<Dense<E>*>(raw);
-        } else if (VARATT_IS_SHORT(raw) && !VARATT_IS_EXTERNAL(raw)) {  // the former is true of both
-            const size_t payload = VARSIZE_SHORT(raw) - VARHDRSZ_SHORT;
-            std::memcpy(short_ + VARHDRSZ, VARDATA_SHORT(raw), payload);
-            value_ = reinterpret_cast<Dense<E>*>(short_);
-            SET_VARSIZE(value_, payload + VARHDRSZ);
-        } else {
-            value_ = reinterpret_cast<Dense<E>*>(pg_detoast_datum(raw));
-            copied_ = true;
-        }
-        check_size();
+    explicit DenseArg(Datum datum) : bytes_(datum), value_(static_cast<Dense<E>*>(bytes_.get())) {
+        const int dim = value_->dim;
+        if (unlikely(dim < 1 || bytes_.size() != dense_size<E>(dim)))
+            ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("%s of %d dimensions has a wrong length of %zu bytes", E::name, dim, bytes_.size()));
     }
-    DenseArg(const DenseArg&) = delete;
-    DenseArg& operator=(const DenseArg&) = delete;
 
     const Dense<E>* operator->() const { return value_; }
     const Dense<E>& operator*() const { return *value_; }
     Dense<E>* writable() { return value_; }
     size_t dim() const { return static_cast<size_t>(value_->dim); }
-
-    void release() {
-        if (copied_) pfree(value_);
-    }
+    void release() { bytes_.release(); }
 
 private:
-    void check_size() const {
-        const int dim = value_->dim;
-        if (unlikely(dim < 1 || VARSIZE(value_) != dense_size<E>(dim)))
-            ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("%s of %d dimensions has a wrong length of %zu bytes", E::name, dim,
-                           static_cast<size_t>(VARSIZE(value_))));
-    }
-
+    Detoasted bytes_;
     Dense<E>* value_;
-    bool copied_ = false;
-    alignas(8) char short_[VARHDRSZ + VARATT_SHORT_MAX];
 };
 
 template <class E>

@@ -10,6 +10,7 @@
 #include "type/dense.h"
 #include "type/dense_array.h"
 #include "type/entry.h"
+#include "type/number_array.h"
 
 namespace vext {
 

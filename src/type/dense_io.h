@@ -2,34 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "pg/postgres.h"
 #include "type/dense.h"
-#include "type/float_text.h"
+#include "type/text_wire.h"
 
 namespace vext {
-
-inline bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-inline const char* skip_space(const char* p) {
-    while (is_space(*p)) p++;
-    return p;
-}
-
-// The float at p, and where it ends, by strtof: whatever read_float leaves.
-inline const char* read_float_slow(const char* type, const char* p, const char* text, float* out) {
-    char* after;
-    if (*p == '\0') fail_syntax(type, text, nullptr);
-    errno = 0;
-    *out = std::strtof(p, &after);
-    if (after == p) fail_syntax(type, text, nullptr);
-    if (errno == ERANGE && std::isinf(*out)) fail_out_of_range(type, p, static_cast<size_t>(after - p));
-    return after;
-}
 
 // One element at p; `text` is the whole input, for messages.
 template <class E>
@@ -38,7 +17,7 @@ const char* read_element(const char* p, const char* end, const char* text, typen
     const char* after = read_float(p, end, &number);
     // What follows must end the element, or strtof may see a longer number ("0x1").
     if (after == nullptr || !(*after == ',' || *after == ']' || is_space(*after)))
-        after = read_float_slow(E::name, p, text, &number);
+        after = read_float_slow(E::name, p, text, true, &number);
     if (!E::from_float(number, out)) fail_out_of_range(E::name, p, static_cast<size_t>(after - p));
     check_finite<E>(*out);
     return after;
@@ -82,22 +61,6 @@ char* print_dense(const Dense<E>& value) {
     p[-1] = ']';
     *p = '\0';
     return text;
-}
-
-// Network byte order of an element's bits.
-inline uint32 swap_bits(uint32 bits) { return pg_hton32(bits); }
-inline uint16 swap_bits(uint16 bits) { return pg_hton16(bits); }
-template <class Value>
-using Bits = std::conditional_t<sizeof(Value) == 4, uint32, uint16>;
-
-template <class Value>
-void copy_swapped(void* to, const void* from, int n) {
-    for (int i = 0; i < n; i++) {
-        Bits<Value> bits;
-        std::memcpy(&bits, static_cast<const char*>(from) + i * sizeof bits, sizeof bits);
-        bits = swap_bits(bits);
-        std::memcpy(static_cast<char*>(to) + i * sizeof bits, &bits, sizeof bits);
-    }
 }
 
 // Wire form: int16 dim, int16 0, the elements, all in network byte order.
