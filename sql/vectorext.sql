@@ -29,13 +29,19 @@ CREATE FUNCTION vector_send(vector) RETURNS bytea
 
 COMMENT ON FUNCTION vector_send(vector) IS 'vector to the binary wire format';
 
+CREATE FUNCTION vector_subscript(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_subscript(internal) IS 'elements and slices of a vector by subscripts';
+
 CREATE TYPE vector (
     INPUT = vector_in,
     OUTPUT = vector_out,
     TYPMOD_IN = vector_typmod_in,
     RECEIVE = vector_recv,
     SEND = vector_send,
-    STORAGE = external
+    STORAGE = external,
+    SUBSCRIPT = vector_subscript
 );
 
 COMMENT ON TYPE vector IS 'vector of 4-byte floats, up to 16,000 dimensions';
@@ -74,6 +80,11 @@ CREATE FUNCTION vector_norm(vector) RETURNS double precision
 
 COMMENT ON FUNCTION vector_norm(vector) IS 'length of a vector in the L2 norm';
 
+CREATE FUNCTION l2_norm(vector) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'vector_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_norm(vector) IS 'length of a vector in the L2 norm';
+
 CREATE FUNCTION l2_normalize(vector) RETURNS vector
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -105,6 +116,21 @@ CREATE FUNCTION vector_mul(vector, vector) RETURNS vector
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION vector_mul(vector, vector) IS 'function of operator *';
+
+CREATE FUNCTION vector_mul_scalar(vector, double precision) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_mul_scalar(vector, double precision) IS 'function of operator *';
+
+CREATE FUNCTION scalar_mul_vector(double precision, vector) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION scalar_mul_vector(double precision, vector) IS 'function of operator *';
+
+CREATE FUNCTION vector_div_scalar(vector, double precision) RETURNS vector
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION vector_div_scalar(vector, double precision) IS 'function of operator /';
 
 CREATE FUNCTION vector_concat(vector, vector) RETURNS vector
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -290,6 +316,26 @@ CREATE OPERATOR * (
 
 COMMENT ON OPERATOR * (vector, vector) IS 'element by element product';
 
+CREATE OPERATOR * (
+    LEFTARG = vector, RIGHTARG = double precision, FUNCTION = vector_mul_scalar,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (vector, double precision) IS 'each element multiplied';
+
+CREATE OPERATOR * (
+    LEFTARG = double precision, RIGHTARG = vector, FUNCTION = scalar_mul_vector,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (double precision, vector) IS 'each element multiplied';
+
+CREATE OPERATOR / (
+    LEFTARG = vector, RIGHTARG = double precision, FUNCTION = vector_div_scalar
+);
+
+COMMENT ON OPERATOR / (vector, double precision) IS 'each element divided';
+
 CREATE OPERATOR || (
     LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_concat
 );
@@ -410,13 +456,19 @@ CREATE FUNCTION halfvec_send(halfvec) RETURNS bytea
 
 COMMENT ON FUNCTION halfvec_send(halfvec) IS 'halfvec to the binary wire format';
 
+CREATE FUNCTION halfvec_subscript(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_subscript(internal) IS 'elements and slices of a halfvec by subscripts';
+
 CREATE TYPE halfvec (
     INPUT = halfvec_in,
     OUTPUT = halfvec_out,
     TYPMOD_IN = halfvec_typmod_in,
     RECEIVE = halfvec_recv,
     SEND = halfvec_send,
-    STORAGE = external
+    STORAGE = external,
+    SUBSCRIPT = halfvec_subscript
 );
 
 COMMENT ON TYPE halfvec IS 'vector of 2-byte floats, up to 16,000 dimensions';
@@ -486,6 +538,21 @@ CREATE FUNCTION halfvec_mul(halfvec, halfvec) RETURNS halfvec
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION halfvec_mul(halfvec, halfvec) IS 'function of operator *';
+
+CREATE FUNCTION halfvec_mul_scalar(halfvec, double precision) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_mul_scalar(halfvec, double precision) IS 'function of operator *';
+
+CREATE FUNCTION scalar_mul_halfvec(double precision, halfvec) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION scalar_mul_halfvec(double precision, halfvec) IS 'function of operator *';
+
+CREATE FUNCTION halfvec_div_scalar(halfvec, double precision) RETURNS halfvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION halfvec_div_scalar(halfvec, double precision) IS 'function of operator /';
 
 CREATE FUNCTION halfvec_concat(halfvec, halfvec) RETURNS halfvec
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -688,6 +755,26 @@ CREATE OPERATOR * (
 );
 
 COMMENT ON OPERATOR * (halfvec, halfvec) IS 'element by element product';
+
+CREATE OPERATOR * (
+    LEFTARG = halfvec, RIGHTARG = double precision, FUNCTION = halfvec_mul_scalar,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (halfvec, double precision) IS 'each element multiplied';
+
+CREATE OPERATOR * (
+    LEFTARG = double precision, RIGHTARG = halfvec, FUNCTION = scalar_mul_halfvec,
+    COMMUTATOR = *
+);
+
+COMMENT ON OPERATOR * (double precision, halfvec) IS 'each element multiplied';
+
+CREATE OPERATOR / (
+    LEFTARG = halfvec, RIGHTARG = double precision, FUNCTION = halfvec_div_scalar
+);
+
+COMMENT ON OPERATOR / (halfvec, double precision) IS 'each element divided';
 
 CREATE OPERATOR || (
     LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_concat

@@ -12,6 +12,7 @@
 #include "type/dense_bits.h"
 #include "type/dense_io.h"
 #include "type/dense_ops.h"
+#include "type/dense_subscript.h"
 #include "type/entry.h"
 
 namespace vext {
@@ -102,6 +103,25 @@ Datum dense_mul(FunctionCallInfo fcinfo) {
 }
 
 template <class E>
+Datum dense_mul_scalar(FunctionCallInfo fcinfo) {
+    DenseArg<E> a{fcinfo, 0};
+    PG_RETURN_POINTER(with_scalar(*a, PG_GETARG_FLOAT8(1), [](double x, double y) { return x * y; }));
+}
+
+template <class E>
+Datum scalar_mul_dense(FunctionCallInfo fcinfo) {
+    DenseArg<E> a{fcinfo, 1};
+    PG_RETURN_POINTER(with_scalar(*a, PG_GETARG_FLOAT8(0), [](double x, double y) { return x * y; }));
+}
+
+template <class E>
+Datum dense_div_scalar(FunctionCallInfo fcinfo) {
+    DenseArg<E> a{fcinfo, 0};
+    if (PG_GETARG_FLOAT8(1) == 0) float_zero_divide_error();
+    PG_RETURN_POINTER(with_scalar(*a, PG_GETARG_FLOAT8(1), [](double x, double y) { return x / y; }));
+}
+
+template <class E>
 Datum dense_concat(FunctionCallInfo fcinfo) {
     DenseArg<E> a{fcinfo, 0}, b{fcinfo, 1};
     PG_RETURN_POINTER(concatenate(*a, *b));
@@ -117,6 +137,13 @@ int dense_order(FunctionCallInfo fcinfo) {
     a.release();
     b.release();
     return order;
+}
+
+// ---- subscripts (dense_subscript.h)
+
+template <class E>
+Datum dense_subscript(FunctionCallInfo) {
+    PG_RETURN_POINTER(&kSubscripts<E>);
 }
 
 // ---- functions of one vector

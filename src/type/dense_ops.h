@@ -63,6 +63,21 @@ Dense<E>* multiply(const Dense<E>& a, const Dense<E>& b) {
     return out;
 }
 
+// Each element and a scalar, by op in double precision; the same errors as those of multiply.
+template <class E, class Op>
+Dense<E>* with_scalar(const Dense<E>& a, double scalar, Op op) {
+    if (std::isnan(scalar)) fail_nan(E::name);
+    if (std::isinf(scalar)) fail_infinite(E::name);
+    Dense<E>* out = new_dense<E>(a.dim);
+    for (int i = 0; i < a.dim; i++) {
+        const double x = double{E::to_float(a.x[i])};
+        out->x[i] = round_to<E>(static_cast<float>(op(x, scalar)));
+        if (unlikely(E::is_inf(out->x[i]))) float_overflow_error();
+        if (unlikely(E::is_zero(out->x[i]) && x != 0 && scalar != 0)) float_underflow_error();
+    }
+    return out;
+}
+
 template <class E>
 Dense<E>* concatenate(const Dense<E>& a, const Dense<E>& b) {
     const int dim = a.dim + b.dim;
@@ -88,15 +103,23 @@ Dense<E>* normalize(const Dense<E>& a) {
     return out;
 }
 
-// Elements first, first + 1, ... (counted from 1) as SQL's substring has it: what lies outside is left out.
+// Elements first to last (counted from 1); what lies outside is left out. nullptr: all of it does.
+template <class E>
+Dense<E>* elements_between(const Dense<E>& a, int64 first, int64 last) {
+    first = std::max<int64>(first, 1);
+    last = std::min<int64>(last, a.dim);
+    if (first > last) return nullptr;
+    Dense<E>* out = new_dense<E>(static_cast<int>(last - first + 1));
+    std::copy_n(a.x + (first - 1), out->dim, out->x);
+    return out;
+}
+
+// Elements first, first + 1, ... as SQL's substring has it.
 template <class E>
 Dense<E>* subvector_of(const Dense<E>& a, int32 first, int32 count) {
     if (count < 1) fail_no_dim(E::name);
-    const int64 begin = std::max<int64>(first, 1);
-    const int64 end = std::min<int64>(int64{first} + count, int64{a.dim} + 1);
-    if (begin >= end) fail_no_dim(E::name);
-    Dense<E>* out = new_dense<E>(static_cast<int>(end - begin));
-    std::copy_n(a.x + (begin - 1), end - begin, out->x);
+    Dense<E>* out = elements_between(a, first, int64{first} + count - 1);
+    if (out == nullptr) fail_no_dim(E::name);
     return out;
 }
 

@@ -23,6 +23,9 @@ SQL_FUNCTION(halfvec_to_vector) { return vext::dense_to_dense<HalfElement, vext:
 SQL_FUNCTION(halfvec_add) { return vext::dense_add<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_sub) { return vext::dense_sub<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_mul) { return vext::dense_mul<HalfElement>(fcinfo); }
+SQL_FUNCTION(halfvec_mul_scalar) { return vext::dense_mul_scalar<HalfElement>(fcinfo); }
+SQL_FUNCTION(scalar_mul_halfvec) { return vext::scalar_mul_dense<HalfElement>(fcinfo); }
+SQL_FUNCTION(halfvec_div_scalar) { return vext::dense_div_scalar<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_concat) { return vext::dense_concat<HalfElement>(fcinfo); }
 
 SQL_FUNCTION(halfvec_lt) { PG_RETURN_BOOL(vext::dense_order<HalfElement>(fcinfo) < 0); }
@@ -33,6 +36,7 @@ SQL_FUNCTION(halfvec_ge) { PG_RETURN_BOOL(vext::dense_order<HalfElement>(fcinfo)
 SQL_FUNCTION(halfvec_gt) { PG_RETURN_BOOL(vext::dense_order<HalfElement>(fcinfo) > 0); }
 SQL_FUNCTION(halfvec_cmp) { PG_RETURN_INT32(vext::dense_order<HalfElement>(fcinfo)); }
 
+SQL_FUNCTION(halfvec_subscript) { return vext::dense_subscript<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_vector_dims) { return vext::dense_dims<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_l2_norm) { return vext::dense_norm<HalfElement>(fcinfo); }
 SQL_FUNCTION(halfvec_l2_normalize) { return vext::dense_normalize<HalfElement>(fcinfo); }

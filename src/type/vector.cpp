@@ -20,6 +20,9 @@ SQL_FUNCTION(vector_to_float4) { return vext::dense_to_float4<FloatElement>(fcin
 SQL_FUNCTION(vector_add) { return vext::dense_add<FloatElement>(fcinfo); }
 SQL_FUNCTION(vector_sub) { return vext::dense_sub<FloatElement>(fcinfo); }
 SQL_FUNCTION(vector_mul) { return vext::dense_mul<FloatElement>(fcinfo); }
+SQL_FUNCTION(vector_mul_scalar) { return vext::dense_mul_scalar<FloatElement>(fcinfo); }
+SQL_FUNCTION(scalar_mul_vector) { return vext::scalar_mul_dense<FloatElement>(fcinfo); }
+SQL_FUNCTION(vector_div_scalar) { return vext::dense_div_scalar<FloatElement>(fcinfo); }
 SQL_FUNCTION(vector_concat) { return vext::dense_concat<FloatElement>(fcinfo); }
 
 SQL_FUNCTION(vector_lt) { PG_RETURN_BOOL(vext::dense_order<FloatElement>(fcinfo) < 0); }
@@ -30,6 +33,7 @@ SQL_FUNCTION(vector_ge) { PG_RETURN_BOOL(vext::dense_order<FloatElement>(fcinfo)
 SQL_FUNCTION(vector_gt) { PG_RETURN_BOOL(vext::dense_order<FloatElement>(fcinfo) > 0); }
 SQL_FUNCTION(vector_cmp) { PG_RETURN_INT32(vext::dense_order<FloatElement>(fcinfo)); }
 
+SQL_FUNCTION(vector_subscript) { return vext::dense_subscript<FloatElement>(fcinfo); }
 SQL_FUNCTION(vector_dims) { return vext::dense_dims<FloatElement>(fcinfo); }
 SQL_FUNCTION(vector_norm) { return vext::dense_norm<FloatElement>(fcinfo); }
 SQL_FUNCTION(l2_normalize) { return vext::dense_normalize<FloatElement>(fcinfo); }
