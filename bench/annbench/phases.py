@@ -230,7 +230,7 @@ class Bench:
         for e in new:
             for target, at in new[e]['at'].items():
                 before = old[e]['at'][target]
-                new[e]['at'][target] = at and before and at | dict(knob=(at['knob'] + before['knob']) / 2, floor=at['floor'] or before['floor'],
+                new[e]['at'][target] = at and before and at | dict(knobs=before['knobs'] + at['knobs'], knob=statistics.mean(before['knobs'] + at['knobs']), floor=at['floor'] or before['floor'],
                                                                   qps=before['qps'] + at['qps'])
         return new
 
@@ -270,7 +270,7 @@ class Bench:
         a, b = pair
         ra, rb = swept['recall'][a], swept['recall'][b]
         t = (target - ra) / (rb - ra) if rb > ra else 0
-        return dict(knob=a + t * (b - a), floor=(a == b), pair=pair,
+        return dict(knob=a + t * (b - a), knobs=[a + t * (b - a)], floor=(a == b), pair=pair,
                     qps=[math.exp((1 - t) * math.log(x) + t * math.log(y)) for x, y in zip(swept['qps'][a], swept['qps'][b])])
 
     # ---- insert ----------------------------------------------------------------------------------
