@@ -105,9 +105,9 @@ public:
     char* next(SlotNumber expected) {
         if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
             finish();
+            CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_relation(index_.rel);
             used_ = 0;
-            CHECK_FOR_INTERRUPTS();
             page::init_page(BufferGetPage(buffer_), shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);

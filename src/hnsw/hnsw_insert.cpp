@@ -94,10 +94,12 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }
 
-// A live node with the very same code among the nearest of level 0. select_neighbors keeps the nearest first.
+// A live node with the very same code among those found on level 0. By the inner product it need not be nearest.
 SlotNumber HnswInserter::find_equal(const uint8* code) {
     if (pool_.size() == 0) return kNoSlot;
-    for (size_t i = 0; i < pool_.size() && pool_[i].key <= pool_[0].key; i++) {
+    bool nearest_only = index_.codec->metric != codec::Metric::inner_product;
+    for (size_t i = 0; i < pool_.size(); i++) {
+        if (nearest_only && pool_[i].key > pool_[0].key) break;
         bool equal = false;
         store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
             equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
@@ -305,7 +307,7 @@ void HnswInserter::link_back(SlotNumber number, int level) {
                                std::find(kept, kept + n, now[i]) == kept + n;
                 if (!dropped) rest[left++] = now[i];
             }
-            if (linker.replace_row(row, now, count, rest, left)) break;
+            if (linker.replace_row(row, now, count, rest, left) != HnswLinker::Replaced::changed) break;
         }
     }
 }

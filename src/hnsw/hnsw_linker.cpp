@@ -27,21 +27,21 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
     return kept;
 }
 
-bool HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
-                             size_t count) {
+HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count,
+                                             const SlotNumber* links, size_t count) {
     pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     LinkView view = store_.view_row(pin.page(), row);
-    if (view.count == nullptr || *view.count != seen_count ||
-        memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
-        return false;
+    if (view.count == nullptr) return Replaced::gone;
+    if (*view.count != seen_count || memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
+        return Replaced::changed;
     }
     GenericXLogState* record = GenericXLogStart(store_.index().rel);
     view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
     memcpy(view.links, links, count * sizeof(SlotNumber));
     *view.count = static_cast<uint16>(count);
     GenericXLogFinish(record);
-    return true;
+    return Replaced::done;
 }
 
 HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, bool force) {
@@ -77,8 +77,9 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
                 count = n;
             }
         }
-        outcome = Outcome::added;
-        if (replace_row(row, seen, n, links, count)) break;
+        Replaced replaced = replace_row(row, seen, n, links, count);
+        outcome = replaced == Replaced::gone ? Outcome::gone : Outcome::added;
+        if (replaced != Replaced::changed) break;
     }
     pfree(base_code);
     return outcome;

@@ -17,9 +17,10 @@ public:
     // `to` in any case. gone: `from` is no live node any more.
     Outcome add_edge(SlotNumber from, int level, SlotNumber to, bool force);
 
-    // Replaces a row; false when it is no longer `seen` (or gone).
-    bool replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
-                     size_t count);
+    // Replaces a row. changed: it is no longer `seen`; gone: it no longer belongs to the node.
+    enum class Replaced { done, changed, gone };
+    Replaced replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
+                         size_t count);
 
     // Sorts nodes by their distance to the query of the store and lets the heuristic choose at most `max`, in place.
     // Nodes that are not live are dropped.

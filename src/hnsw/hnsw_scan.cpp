@@ -109,7 +109,7 @@ void take_results(Scan& s, size_t n) {
 }
 
 void first_batch(Scan& s) {
-    EntryPoint entry = read_entry(s.index.rel);
+    EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
         s.drained = true;
         return;

@@ -284,7 +284,9 @@ void repair_row(Vacuum& v, SlotNumber owner, int level) {
         if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
         gather(v, owner, level, links, n);
         size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        if (!v.linker.replace_row(row, links, n, v.candidates.data(), count)) continue;
+        auto replaced = v.linker.replace_row(row, links, n, v.candidates.data(), count);
+        if (replaced == HnswLinker::Replaced::changed) continue;
+        if (replaced == HnswLinker::Replaced::gone) break;
         // New edges go both ways, as those of an insert.
         SlotNumber chosen[kMaxLinks];
         std::copy(v.candidates.data(), v.candidates.data() + count, chosen);
@@ -445,7 +447,8 @@ struct PageGraph {
     }
     bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
         LinkRow row;
-        return v.store.find_row(node, 0, &row) && v.linker.replace_row(row, seen, n, links, count);
+        return v.store.find_row(node, 0, &row) &&
+               v.linker.replace_row(row, seen, n, links, count) == HnswLinker::Replaced::done;
     }
 };
 
