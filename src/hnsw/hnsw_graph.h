@@ -95,7 +95,7 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 }
 
 // Algorithm 4, SELECT-NEIGHBORS-HEURISTIC: a candidate is kept when it is nearer to the base than to any
-// neighbour kept before. `sorted` ascends by key; `out` may be its own storage. Gives the count, at most max.
+// neighbour kept before, or nearly so (the codec's prune_relax). `sorted` ascends by key; `out` may be its own storage. Gives the count, at most max.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
                                Neighbor* out) {
     const uint8_t* kept[kMaxLinks];
@@ -110,7 +110,7 @@ inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::spa
             codec::Key keys[kStep];
             size_t count = std::min(kStep, n - i);
             codec.score(query, kept + i, count, keys);
-            for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j];
+            for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
         if (!keep) continue;
         kept[n] = candidate.code;
