@@ -44,7 +44,7 @@ HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumbe
     return Replaced::done;
 }
 
-HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, bool force) {
+HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
     const HnswIndex& index = store_.index();
     size_t max = index.max_links(level);
     auto* base_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
@@ -53,7 +53,8 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
         CHECK_FOR_INTERRUPTS();
         bool live = false;
         store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
-            live = is_live(node) && node->level >= level;
+            live = (node->flags & format::kSlotUsed) && node->level >= level;
+            if (mode != Mode::even_if_dead) live &= is_live(node);
             if (live) memcpy(base_code, code, index.layout.code_bytes);
         });
         LinkRow row;
@@ -71,7 +72,7 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
             count = choose(base_code, links, count, max);
             if (std::find(links, links + count, to) == links + count) {
                 outcome = Outcome::refused;
-                if (!force) break;
+                if (mode == Mode::if_chosen) break;
                 memcpy(links, seen, n * sizeof(SlotNumber));
                 links[n - 1] = to;
                 count = n;
