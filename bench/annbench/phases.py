@@ -75,6 +75,14 @@ class Bench:
         return ', '.join(self.cluster.value(database(engine), f"SELECT extname || ' ' || extversion FROM pg_extension WHERE extname = '{e}'")
                          for e in engine.extensions)
 
+    def library(self, engine):
+        """Digest of the engine's library file: a report is about one build of it."""
+        path = os.path.join(self.cluster.libdir, engine.extensions[-1] + '.so')
+        if not os.path.exists(path):
+            return '-'
+        with open(path, 'rb') as f:
+            return hashlib.file_digest(f, 'sha256').hexdigest()[:12]
+
     def has_index_method(self, engine):
         return self.cluster.value(database(engine), f"SELECT 1 FROM pg_am WHERE amname = '{engine.access_method}'") == '1'
 
@@ -219,6 +227,10 @@ class Bench:
                 out[e.name]['qps'].setdefault(x, []).append(tps)
                 out[e.name]['wait'][x] = max(out[e.name]['wait'].get(x, 0), wait or 0)
             print(f'sweep: round {r + 1} of {rounds} done')
+        for e in engines:
+            bad = [x for x, wait in out[e.name]['wait'].items() if wait > 2 * DISTURBED]
+            if bad and self.o.clients == 1:
+                self.warn(f'{e.name}: other processes disturbed the queries at {e.knob} {", ".join(map(str, sorted(bad)))}; run it again on a quieter machine')
         for e in engines:
             for target in self.o.targets:
                 out[e.name]['at'][target] = self.interpolate(out[e.name], brackets[e.name, target], target)
