@@ -73,8 +73,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
     become_entry(node, level, false);
 }
 
-// Of what the search of a level found, the neighbours of the new node: m on each level, since every one of them is a
-// page to change (a build takes twice as many on level 0).
+// Of what the search of a level found, the neighbours of the new node.
 void HnswInserter::choose_links(SlotNumber self, int level) {
     size_t stride = index_.layout.code_bytes;
     codes_.resize_uninitialized(pool_.size() * stride);
