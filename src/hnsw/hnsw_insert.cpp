@@ -310,7 +310,9 @@ void HnswInserter::link_back(SlotNumber number, int level) {
 // Takes those chosen neighbours of a node off its row that are not in `kept`.
 void HnswInserter::drop_links(SlotNumber number, int level, const SlotNumber* kept, size_t kept_count) {
     const LevelLinks& chosen = levels_[static_cast<size_t>(level)];
-    auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) { return std::find(list, list + n, x) != list + n; };
+    auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) {
+        return std::find(list, list + n, x) != list + n;
+    };
     for (;;) {
         LinkRow row;
         SlotNumber now[kMaxLinks], rest[kMaxLinks];

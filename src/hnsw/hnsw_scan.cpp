@@ -18,8 +18,8 @@ using format::kNoSlot;
 
 namespace {
 
-// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries past
-// the beam, which were scored anyway, answer that without another search.
+// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
+// past the beam, which were scored anyway, answer that without another search.
 size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
