@@ -13,6 +13,7 @@ def bindir_of(pg_config):
 class Cluster:
     def __init__(self, directory, pg_config, settings):
         self.dir, self.bin = os.path.abspath(directory), bindir_of(pg_config)
+        self.libdir = subprocess.check_output([pg_config, '--pkglibdir'], text=True).strip()
         self.data, self.settings = os.path.join(self.dir, 'data'), settings
         self.user = pwd.getpwnam('postgres') if os.geteuid() == 0 else None     # the server refuses to run as root
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('PG')} | {'LC_ALL': 'C'}

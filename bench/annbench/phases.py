@@ -75,6 +75,14 @@ class Bench:
         return ', '.join(self.cluster.value(database(engine), f"SELECT extname || ' ' || extversion FROM pg_extension WHERE extname = '{e}'")
                          for e in engine.extensions)
 
+    def library(self, engine):
+        """Digest of the engine's library file: a report is about one build of it."""
+        path = os.path.join(self.cluster.libdir, engine.extensions[-1] + '.so')
+        if not os.path.exists(path):
+            return '-'
+        with open(path, 'rb') as f:
+            return hashlib.file_digest(f, 'sha256').hexdigest()[:12]
+
     def has_index_method(self, engine):
         return self.cluster.value(database(engine), f"SELECT 1 FROM pg_am WHERE amname = '{engine.access_method}'") == '1'
 
@@ -220,6 +228,10 @@ class Bench:
                 out[e.name]['wait'][x] = max(out[e.name]['wait'].get(x, 0), wait or 0)
             print(f'sweep: round {r + 1} of {rounds} done')
         for e in engines:
+            bad = [x for x, wait in out[e.name]['wait'].items() if wait > 2 * DISTURBED]
+            if bad and self.o.clients == 1:
+                self.warn(f'{e.name}: other processes disturbed the queries at {e.knob} {", ".join(map(str, sorted(bad)))}; run it again on a quieter machine')
+        for e in engines:
             for target in self.o.targets:
                 out[e.name]['at'][target] = self.interpolate(out[e.name], brackets[e.name, target], target)
         return out
@@ -230,7 +242,7 @@ class Bench:
         for e in new:
             for target, at in new[e]['at'].items():
                 before = old[e]['at'][target]
-                new[e]['at'][target] = at and before and at | dict(knob=(at['knob'] + before['knob']) / 2, floor=at['floor'] or before['floor'],
+                new[e]['at'][target] = at and before and at | dict(knobs=before['knobs'] + at['knobs'], knob=statistics.mean(before['knobs'] + at['knobs']), floor=at['floor'] or before['floor'],
                                                                   qps=before['qps'] + at['qps'])
         return new
 
@@ -270,7 +282,7 @@ class Bench:
         a, b = pair
         ra, rb = swept['recall'][a], swept['recall'][b]
         t = (target - ra) / (rb - ra) if rb > ra else 0
-        return dict(knob=a + t * (b - a), floor=(a == b), pair=pair,
+        return dict(knob=a + t * (b - a), knobs=[a + t * (b - a)], floor=(a == b), pair=pair,
                     qps=[math.exp((1 - t) * math.log(x) + t * math.log(y)) for x, y in zip(swept['qps'][a], swept['qps'][b])])
 
     # ---- insert ----------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ struct Codec {
     Metric metric;
     // The scan's order is the operator's own: rows need no recheck.
     bool exact;
+    // A neighbour that is this many times nearer (in keys) to another neighbour than to the node is superfluous:
+    // alpha of DiskANN's RobustPrune. 1.05 in distances; 1 where keys are no distances.
+    float prune_relax;
 
     // Bytes of a code of `dim` dimensions, factors included.
     size_t (*bytes)(uint32_t dim);

@@ -75,13 +75,13 @@ float bound_cosine(const Query&, Key key, float slack) {
 
 }  // namespace
 
-const Codec kPlainL2 = {CodecId::none, Element::f32, Metric::l2, true, plain_bytes, encode, prepare,
+const Codec kPlainL2 = {CodecId::none, Element::f32, Metric::l2, true, 1.1025f, plain_bytes, encode, prepare,
                         score<Metric::l2>, no_slack, bound_l2};
-const Codec kPlainInnerProduct = {CodecId::none, Element::f32, Metric::inner_product, true, plain_bytes, encode,
+const Codec kPlainInnerProduct = {CodecId::none, Element::f32, Metric::inner_product, true, 1, plain_bytes, encode,
                                   prepare, score<Metric::inner_product>, no_slack, bound_key};
-const Codec kPlainCosine = {CodecId::none, Element::f32, Metric::cosine, false, plain_bytes, encode_nonzero,
+const Codec kPlainCosine = {CodecId::none, Element::f32, Metric::cosine, false, 1.1025f, plain_bytes, encode_nonzero,
                             prepare, score<Metric::cosine>, cosine_slack, bound_cosine};
-const Codec kPlainL1 = {CodecId::none, Element::f32, Metric::l1, true, plain_bytes, encode, prepare,
+const Codec kPlainL1 = {CodecId::none, Element::f32, Metric::l1, true, 1.05f, plain_bytes, encode, prepare,
                         score<Metric::l1>, no_slack, bound_key};
 
 }  // namespace vext::codec

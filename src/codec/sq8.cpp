@@ -180,14 +180,14 @@ float bound_l1(const Query& q, Key key, float slack) {
 
 }  // namespace
 
-const Codec kSq8L2 = {CodecId::sq8, Element::f32, Metric::l2, false, sq8_bytes, encode_plain<false>,
+const Codec kSq8L2 = {CodecId::sq8, Element::f32, Metric::l2, false, 1.05f, sq8_bytes, encode_plain<false>,
                       sq8_prepare, sq8_score<Metric::l2>, l2_slack, bound_l2};
-const Codec kSq8InnerProduct = {CodecId::sq8, Element::f32, Metric::inner_product, false, sq8_bytes,
+const Codec kSq8InnerProduct = {CodecId::sq8, Element::f32, Metric::inner_product, false, 1, sq8_bytes,
                                 encode_plain<false>, sq8_prepare, sq8_score<Metric::inner_product>,
                                 inner_product_slack, bound_inner_product};
-const Codec kSq8Cosine = {CodecId::sq8, Element::f32, Metric::cosine, false, sq8_bytes, encode_cosine,
+const Codec kSq8Cosine = {CodecId::sq8, Element::f32, Metric::cosine, false, 1.05f, sq8_bytes, encode_cosine,
                           sq8_prepare, sq8_score<Metric::cosine>, l2_slack, bound_cosine};
-const Codec kSq8L1 = {CodecId::sq8, Element::f32, Metric::l1, false, sq8_bytes, encode_plain<true>,
+const Codec kSq8L1 = {CodecId::sq8, Element::f32, Metric::l1, false, 1.05f, sq8_bytes, encode_plain<true>,
                       sq8_prepare, sq8_score<Metric::l1>, l1_slack, bound_l1};
 
 }  // namespace vext::codec

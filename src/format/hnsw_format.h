@@ -18,7 +18,7 @@ inline constexpr int kMaxAttributes = 8;
 using SlotNumber = uint32;
 inline constexpr SlotNumber kNoSlot = 0xFFFFFFFFu;
 
-// What a page holds: slots of one size. The first byte of this enumeration is stored, never renumber.
+// What a page holds: slots of one size. Stored, never renumber.
 enum class PageKind : uint16 { meta = 0, nodes = 1, base_links = 2, upper_links = 3, postings = 4 };
 inline constexpr int kSlotKinds = 4;  // nodes to postings
 
@@ -92,7 +92,8 @@ struct HnswLinks {
 };
 static_assert(sizeof(HnswLinks) == 12 && std::is_trivially_copyable_v<HnswLinks>);
 
-// A chunk of further rows of a node; the entries follow.
+// A chunk of further rows of a node; the entries follow. A freed chunk keeps its owner and its next, so that a scan
+// that comes late goes on behind it, and holds the transaction id of its freeing where the entries were.
 struct HnswPosting {
     SlotNumber node;
     SlotNumber next;
@@ -108,5 +109,7 @@ struct HnswPostingEntry {
 };
 static_assert(sizeof(HnswPostingEntry) == 8 && std::is_trivially_copyable_v<HnswPostingEntry>);
 inline constexpr uint32 kPostingSlotBytes = 128;
+inline constexpr size_t kPostingCapacity = (kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
+static_assert(kPostingCapacity == 14);
 
 }  // namespace vext::format

@@ -18,6 +18,7 @@ using format::HnswNode;
 using format::HnswPosting;
 using format::HnswPostingEntry;
 using format::kNoSlot;
+using format::kPostingCapacity;
 using format::PageKind;
 
 namespace {
@@ -105,9 +106,9 @@ public:
     char* next(SlotNumber expected) {
         if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
             finish();
+            CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_relation(index_.rel);
             used_ = 0;
-            CHECK_FOR_INTERRUPTS();
             page::init_page(BufferGetPage(buffer_), shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);
@@ -132,8 +133,6 @@ private:
     Buffer buffer_ = InvalidBuffer;
     uint32 used_ = 0;
 };
-
-constexpr size_t kPostingCapacity = (format::kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
 
 // Numbers of the slots that a graph takes, in the order in which they are written: nodes, rows of level 0 where
 // they are not inline, rows of upper levels, postings.

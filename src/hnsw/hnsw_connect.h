@@ -14,7 +14,7 @@ namespace vext::hnsw {
 // A Graph has
 //   size_t links(node, out)            the neighbours of a node on level 0
 //   size_t max_links()
-//   void nearest(node, use)            calls use(other) for reached nodes near a node, nearest first, until use says true
+//   void nearest(node, use)            calls use(other) for nodes near a node, nearest first, until use says true
 //   bool set_links(node, seen, seen_count, links, count)   false: the links are not `seen` any more
 //   void check_interrupts()
 template <typename Numbers, typename Graph>

@@ -78,7 +78,8 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
 // A search of level 0 from the top. It starts from the entry point too, wherever the descent ended: what is reachable
 // at all is reachable from there.
 template <typename Store, typename Pool, typename Seen>
-void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
+void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool,
+                     Seen& seen) {
     descend(store, entry, entry_level, 0, ef, spare, pool, seen);
     if (seen.insert(entry)) score_into(store, &entry, 1, pool);
     search_layer(store, 0, pool, seen);
@@ -95,7 +96,8 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 }
 
 // Algorithm 4, SELECT-NEIGHBORS-HEURISTIC: a candidate is kept when it is nearer to the base than to any
-// neighbour kept before. `sorted` ascends by key; `out` may be its own storage. Gives the count, at most max.
+// neighbour kept before, or nearly so (the codec's prune_relax). `sorted` ascends by key; `out` may be its own
+// storage. Gives the count, at most max.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
                                Neighbor* out) {
     const uint8_t* kept[kMaxLinks];
@@ -110,7 +112,7 @@ inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::spa
             codec::Key keys[kStep];
             size_t count = std::min(kStep, n - i);
             codec.score(query, kept + i, count, keys);
-            for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j];
+            for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
         if (!keep) continue;
         kept[n] = candidate.code;

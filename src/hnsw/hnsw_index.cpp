@@ -27,12 +27,6 @@ HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
     return layout;
 }
 
-[[noreturn]] void report_not_valid(Relation rel, const char* detail) {
-    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED), errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(rel)),
-            errdetail_internal("%s", detail), errhint("REINDEX the index."));
-    pg_unreachable();
-}
-
 // Codes of the most dimensions that leave room for a node's slot.
 uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
     uint32 low = 0, high = 16001;
@@ -107,34 +101,42 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     return index;
 }
 
-HnswIndex open_index(Relation rel) {
-    HnswIndex index{};
-    index.rel = rel;
-    HnswMeta& meta = index.meta;
+const char* try_open_index(Relation rel, HnswIndex* index) {
+    *index = {};
+    index->rel = rel;
+    HnswMeta& meta = index->meta;
     {
         pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         // An index that another extension or a later version wrote must not be read past its page header.
-        if (PageIsNew(pin.page()) || PageGetSpecialSize(pin.page()) != MAXALIGN(sizeof(format::PageTail)) ||
-            page::tail_of(pin.page())->page_id != format::kPageId) {
-            report_not_valid(rel, "Its first page is not a metapage of vectorext.");
-        }
+        if (!page::has_kind(pin.page(), PageKind::meta)) return "Its first page is not a metapage of vectorext.";
         meta = *meta_of(pin.page());
     }
-    if (meta.magic != format::kHnswMagic) report_not_valid(rel, "Its metapage has another magic number.");
-    if (meta.version != format::kHnswVersion) report_not_valid(rel, "It was written by another version.");
-    index.codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
-                              static_cast<codec::Metric>(meta.metric));
-    if (index.codec == nullptr) report_not_valid(rel, "Its codec is not known to this version.");
+    if (meta.magic != format::kHnswMagic) return "Its metapage has another magic number.";
+    if (meta.version != format::kHnswVersion) return "It was written by another version.";
+    index->codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
+                               static_cast<codec::Metric>(meta.metric));
+    if (index->codec == nullptr) return "Its codec is not known to this version.";
     if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
-        meta.code_bytes != index.codec->bytes(meta.dimensions)) {
-        report_not_valid(rel, "Its metapage has values out of range.");
+        meta.code_bytes != index->codec->bytes(meta.dimensions)) {
+        return "Its metapage has values out of range.";
     }
-    index.layout = make_layout(meta.code_bytes, meta.m, meta.attributes);
-    if (index.layout.nodes.per_page == 0 || meta.slot_bytes != index.layout.nodes.slot_bytes ||
-        meta.slots_per_page != index.layout.nodes.per_page || meta.links_inline != index.layout.links_inline) {
-        report_not_valid(rel, "Its slots have another layout.");
+    index->layout = make_layout(meta.code_bytes, meta.m, meta.attributes);
+    const SlotShape& nodes = index->layout.nodes;
+    if (nodes.per_page == 0 || meta.slot_bytes != nodes.slot_bytes || meta.slots_per_page != nodes.per_page ||
+        meta.links_inline != index->layout.links_inline) {
+        return "Its slots have another layout.";
+    }
+    return nullptr;
+}
+
+HnswIndex open_index(Relation rel) {
+    HnswIndex index;
+    if (const char* problem = try_open_index(rel, &index)) {
+        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+                errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(rel)),
+                errdetail_internal("%s", problem), errhint("REINDEX the index."));
     }
     return index;
 }

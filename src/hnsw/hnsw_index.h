@@ -54,6 +54,8 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options);
 
 // Reads and validates the metapage. ERROR: no hnsw index of this version (HINT REINDEX).
 HnswIndex open_index(Relation rel);
+// The same for who must go on: gives what is wrong, as a sentence, or nullptr.
+const char* try_open_index(Relation rel, HnswIndex* index);
 
 // The entry point as of now.
 struct EntryPoint {

@@ -11,12 +11,10 @@ using format::HnswNode;
 using format::HnswPosting;
 using format::HnswPostingEntry;
 using format::kNoSlot;
+using format::kPostingCapacity;
 using format::PageKind;
 
 namespace {
-
-constexpr size_t kPostingCapacity = (format::kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
-static_assert(kPostingCapacity == 14);
 
 HnswPostingEntry* entries_of(HnswPosting* posting) { return reinterpret_cast<HnswPostingEntry*>(posting + 1); }
 
@@ -30,8 +28,8 @@ int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
 
 HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
     : index_(index),
-      context_(context),
       store_(index),
+      linker_(store_, context),
       pool_(context),
       seen_(context),
       codes_(context),
@@ -47,8 +45,10 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
     EntryPoint entry = read_entry(index_.rel);
     if (entry.node == kNoSlot) {
         node = write_node(code, tid, level);
-        write_upper_rows(node, level);
-        if (become_entry(node, level, true)) return;
+        if (become_entry(node, level, true)) {
+            write_upper_rows(node, level);
+            return;
+        }
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
@@ -94,10 +94,12 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }
 
-// A live node with the very same code among the nearest of level 0. select_neighbors keeps the nearest first.
+// A live node with the very same code among those found on level 0. By the inner product it need not be nearest.
 SlotNumber HnswInserter::find_equal(const uint8* code) {
     if (pool_.size() == 0) return kNoSlot;
-    for (size_t i = 0; i < pool_.size() && pool_[i].key <= pool_[0].key; i++) {
+    bool nearest_only = index_.codec->metric != codec::Metric::inner_product;
+    for (size_t i = 0; i < pool_.size(); i++) {
+        if (nearest_only && pool_[i].key > pool_[0].key) break;
         bool equal = false;
         store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
             equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
@@ -144,7 +146,7 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
 }
 
 // Puts a new chunk in front of the chain. The chunk is written first, then the node that points to it: after a
-// crash in between it belongs to nobody, and vacuum takes it back.
+// crash in between nobody points to it, and vacuum takes it back once its node is gone.
 bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head) {
     const SlotShape& nodes = index_.layout.nodes;
     SlotClaim claim = claim_slot(index_, PageKind::postings);
@@ -175,7 +177,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         GenericXLogState* record = GenericXLogStart(index_.rel);
         Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-        free_slot(index_, PageKind::postings, page::slot_at(page, shape, shape.slot(claim.number)));
+        free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
         GenericXLogFinish(record);
     }
     list_page(index_, PageKind::postings, shape.block(claim.number));
@@ -280,33 +282,47 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 // Edges from the chosen neighbours back to the node. A neighbour that has died since it was chosen leaves the
 // node's own row too: vacuum, which marks first and repairs rows later, has then either seen this row or been seen.
 void HnswInserter::link_back(SlotNumber number, int level) {
-    HnswLinker linker{store_, context_};
     for (int l = level; l >= 0; l--) {
-        LevelLinks& links = levels_[static_cast<size_t>(l)];
+        const LevelLinks& links = levels_[static_cast<size_t>(l)];
         SlotNumber kept[kMaxM];
         size_t n = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {
-            auto outcome = linker.add_edge(links.nodes[i], l, number, false);
+            auto outcome = linker_.add_edge(links.nodes[i], l, number, HnswLinker::Mode::if_chosen);
             if (outcome != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
             reachable |= outcome == HnswLinker::Outcome::added;
         }
-        // On level 0 a node that everybody refused would never be found.
-        for (size_t i = 0; l == 0 && i < n && !reachable; i++) {
-            reachable = linker.add_edge(kept[i], l, number, true) == HnswLinker::Outcome::added;
+        if (n < links.count) drop_links(number, l, kept, n);
+        if (l > 0) continue;
+        // On level 0 a node that everybody refused would never be found,
+        for (size_t i = 0; i < n && !reachable; i++) {
+            reachable = linker_.add_edge(kept[i], l, number, HnswLinker::Mode::always) == HnswLinker::Outcome::added;
         }
-        while (n < links.count) {
-            LinkRow row;
-            SlotNumber now[kMaxLinks], rest[kMaxLinks];
-            if (!store_.find_row(number, l, &row)) break;
-            size_t count = store_.links(number, l, now), left = 0;
-            for (size_t i = 0; i < count; i++) {
-                bool dropped = std::find(links.nodes, links.nodes + links.count, now[i]) != links.nodes + links.count &&
-                               std::find(kept, kept + n, now[i]) == kept + n;
-                if (!dropped) rest[left++] = now[i];
-            }
-            if (linker.replace_row(row, now, count, rest, left)) break;
+        // nor one whose surroundings are all being vacuumed: dead nodes lead to it until vacuum's last pass does.
+        for (size_t i = 0; i < pool_.size() && !reachable; i++) {
+            if (pool_[i].node == number) continue;
+            reachable = linker_.add_edge(pool_[i].node, l, number, HnswLinker::Mode::even_if_dead) ==
+                        HnswLinker::Outcome::added;
         }
+    }
+}
+
+// Takes those chosen neighbours of a node off its row that are not in `kept`.
+void HnswInserter::drop_links(SlotNumber number, int level, const SlotNumber* kept, size_t kept_count) {
+    const LevelLinks& chosen = levels_[static_cast<size_t>(level)];
+    auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) {
+        return std::find(list, list + n, x) != list + n;
+    };
+    for (;;) {
+        LinkRow row;
+        SlotNumber now[kMaxLinks], rest[kMaxLinks];
+        if (!store_.find_row(number, level, &row)) return;
+        size_t count = store_.links(number, level, now), left = 0;
+        for (size_t i = 0; i < count; i++) {
+            bool dropped = contains(chosen.nodes, chosen.count, now[i]) && !contains(kept, kept_count, now[i]);
+            if (!dropped) rest[left++] = now[i];
+        }
+        if (linker_.replace_row(row, now, count, rest, left) != HnswLinker::Replaced::changed) return;
     }
 }
 

@@ -27,24 +27,24 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
     return kept;
 }
 
-bool HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
-                             size_t count) {
+HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count,
+                                             const SlotNumber* links, size_t count) {
     pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     LinkView view = store_.view_row(pin.page(), row);
-    if (view.count == nullptr || *view.count != seen_count ||
-        memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
-        return false;
+    if (view.count == nullptr) return Replaced::gone;
+    if (*view.count != seen_count || memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
+        return Replaced::changed;
     }
     GenericXLogState* record = GenericXLogStart(store_.index().rel);
     view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
     memcpy(view.links, links, count * sizeof(SlotNumber));
     *view.count = static_cast<uint16>(count);
     GenericXLogFinish(record);
-    return true;
+    return Replaced::done;
 }
 
-HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, bool force) {
+HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
     const HnswIndex& index = store_.index();
     size_t max = index.max_links(level);
     auto* base_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
@@ -53,7 +53,8 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
         CHECK_FOR_INTERRUPTS();
         bool live = false;
         store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
-            live = is_live(node) && node->level >= level;
+            live = (node->flags & format::kSlotUsed) && node->level >= level;
+            if (mode != Mode::even_if_dead) live &= is_live(node);
             if (live) memcpy(base_code, code, index.layout.code_bytes);
         });
         LinkRow row;
@@ -71,14 +72,15 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
             count = choose(base_code, links, count, max);
             if (std::find(links, links + count, to) == links + count) {
                 outcome = Outcome::refused;
-                if (!force) break;
+                if (mode == Mode::if_chosen) break;
                 memcpy(links, seen, n * sizeof(SlotNumber));
                 links[n - 1] = to;
                 count = n;
             }
         }
-        outcome = Outcome::added;
-        if (replace_row(row, seen, n, links, count)) break;
+        Replaced replaced = replace_row(row, seen, n, links, count);
+        outcome = replaced == Replaced::gone ? Outcome::gone : Outcome::added;
+        if (replaced != Replaced::changed) break;
     }
     pfree(base_code);
     return outcome;

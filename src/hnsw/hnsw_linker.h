@@ -13,13 +13,16 @@ public:
 
     enum class Outcome { gone, refused, added };
 
-    // Adds the edge from -> to; where the row of `from` is full the heuristic chooses whom to keep, and `force` keeps
-    // `to` in any case. gone: `from` is no live node any more.
-    Outcome add_edge(SlotNumber from, int level, SlotNumber to, bool force);
+    // Adds the edge from -> to. Where the row of `from` is full the heuristic chooses whom to keep; `always` keeps `to`
+    // in any case, even_if_dead does so too and takes a node that vacuum has marked dead but not freed. gone: `from` is
+    // no such node any more.
+    enum class Mode { if_chosen, always, even_if_dead };
+    Outcome add_edge(SlotNumber from, int level, SlotNumber to, Mode mode);
 
-    // Replaces a row; false when it is no longer `seen` (or gone).
-    bool replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
-                     size_t count);
+    // Replaces a row. changed: it is no longer `seen`; gone: it no longer belongs to the node.
+    enum class Replaced { done, changed, gone };
+    Replaced replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
+                         size_t count);
 
     // Sorts nodes by their distance to the query of the store and lets the heuristic choose at most `max`, in place.
     // Nodes that are not live are dropped.

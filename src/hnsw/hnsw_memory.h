@@ -247,7 +247,7 @@ private:
 
         size_t links(uint32_t node, uint32_t* out) { return builder.store_.links(node, 0, out); }
         size_t max_links() const { return builder.p_.max_links(0); }
-        void check_interrupts() {}
+        void check_interrupts() { builder.step_(builder.graph_.size()); }
         template <typename Use>
         void nearest(uint32_t node, Use use) {
             GraphBuilder& b = builder;

@@ -18,8 +18,8 @@ using format::kNoSlot;
 
 namespace {
 
-// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries past
-// the beam, which were scored anyway, answer that without another search.
+// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
+// past the beam, which were scored anyway, answer that without another search.
 size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
@@ -109,7 +109,7 @@ void take_results(Scan& s, size_t n) {
 }
 
 void first_batch(Scan& s) {
-    EntryPoint entry = read_entry(s.index.rel);
+    EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
         s.drained = true;
         return;
@@ -159,18 +159,20 @@ void next_batch(Scan& s) {
 // ---- rows of a node --------------------------------------------------------------------------------
 
 void read_posting(Scan& s) {
+    CHECK_FOR_INTERRUPTS();
     const SlotShape& shape = s.index.layout.postings;
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(s.next_posting)));
-    // A chunk that changed hands: its rows were removed by vacuum, and so were dead to every snapshot.
-    if (posting->flags == 0 || posting->node != s.current.node) {
+    // A freed chunk had only rows that were dead to every snapshot; the chain goes on behind it. It is not used again
+    // while this scan runs (on a standby it may be: then the rest of the chain is another node's).
+    if (posting->node != s.current.node) {
         s.next_posting = kNoSlot;
         return;
     }
     const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
-    size_t capacity = (shape.slot_bytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
-    for (size_t i = 0; i < std::min<size_t>(posting->count, capacity); i++) s.rows.push_back(entries[i].tid);
+    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
+    for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
     s.next_posting = posting->next;
 }
 
@@ -200,10 +202,7 @@ bool next_page_of_nodes(Scan& s) {
         if (++s.next_block >= blocks) return false;
         pg::Pin pin{ReadBuffer(s.index.rel, s.next_block)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        if (PageIsNew(pin.page()) ||
-            page::tail_of(pin.page())->kind != static_cast<uint16>(format::PageKind::nodes)) {
-            continue;
-        }
+        if (!page::has_kind(pin.page(), format::PageKind::nodes)) continue;
         page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
         for (uint32 i = 0; i < nodes.per_page; i++) {
             const HnswNode* node = node_at(s.index, pin.page(), i);

@@ -5,6 +5,7 @@
 namespace vext::hnsw {
 
 using format::HnswNode;
+using format::HnswPosting;
 using format::PageKind;
 using format::PageTail;
 
@@ -16,31 +17,44 @@ constexpr int kMaxTries = 16;
 uint8* flags_of(PageKind kind, char* slot) {
     switch (kind) {
         case PageKind::nodes: return &reinterpret_cast<HnswNode*>(slot)->flags;
-        case PageKind::postings: return &reinterpret_cast<format::HnswPosting*>(slot)->flags;
+        case PageKind::postings: return &reinterpret_cast<HnswPosting*>(slot)->flags;
         default: return &reinterpret_cast<format::HnswLinks*>(slot)->flags;
     }
 }
 
-// The moment a node was freed is kept where its row pointer was: nobody reads that of a free slot.
+// The moment a node was freed is kept where its row pointer was: nobody reads that of a free slot. 48 bits in `tid`,
+// the rest in null_attributes.
 void set_freed_xid(HnswNode* node, FullTransactionId xid) {
     uint64 value = U64FromFullTransactionId(xid);
-    static_assert(sizeof(ItemPointerData) == 6);
-    memcpy(&node->tid, &value, sizeof(ItemPointerData));
+    BlockIdSet(&node->tid.ip_blkid, static_cast<BlockNumber>(value));
+    node->tid.ip_posid = static_cast<uint16>(value >> 32);
     node->null_attributes = static_cast<uint16>(value >> 48);
 }
 
 FullTransactionId freed_xid(const HnswNode* node) {
-    uint64 value = static_cast<uint64>(node->null_attributes) << 48;
-    memcpy(&value, &node->tid, sizeof(ItemPointerData));
+    uint64 value = BlockIdGetBlockNumber(&node->tid.ip_blkid);
+    value |= static_cast<uint64>(node->tid.ip_posid) << 32;
+    value |= static_cast<uint64>(node->null_attributes) << 48;
+    return FullTransactionIdFromU64(value);
+}
+
+// Zero: never used.
+FullTransactionId freed_xid(const HnswPosting* posting) {
+    uint64 value;
+    memcpy(&value, posting + 1, sizeof value);
     return FullTransactionIdFromU64(value);
 }
 
 bool usable(PageKind kind, char* slot) {
     if (*flags_of(kind, slot) != 0) return false;
-    if (kind != PageKind::nodes) return true;
-    const auto* node = reinterpret_cast<const HnswNode*>(slot);
-    // Generation 0: never used.
-    return node->generation == 0 || GlobalVisCheckRemovableFullXid(nullptr, freed_xid(node));
+    FullTransactionId freed = InvalidFullTransactionId;
+    if (kind == PageKind::nodes) {
+        const auto* node = reinterpret_cast<const HnswNode*>(slot);
+        if (node->generation != 0) freed = freed_xid(node);
+    } else if (kind == PageKind::postings) {
+        freed = freed_xid(reinterpret_cast<const HnswPosting*>(slot));
+    }
+    return !FullTransactionIdIsValid(freed) || GlobalVisCheckRemovableFullXid(nullptr, freed);
 }
 
 BlockNumber* head_of(Page meta_page, PageKind kind) {
@@ -110,12 +124,14 @@ void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
 // one; two who do so at once add a page each.
 void add_page(const HnswIndex& index, PageKind kind) {
     const SlotShape& shape = index.shape(kind);
-    Buffer buffer = pg::extend_relation(index.rel);
-    BlockNumber block = BufferGetBlockNumber(buffer);
-    if (block >= shape.block_limit()) {
+    // Checked before the file grows; others who add pages now stay far below the margin.
+    constexpr BlockNumber kMargin = 1024;
+    if (RelationGetNumberOfBlocks(index.rel) + kMargin >= shape.block_limit()) {
         ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                 errmsg("index \"%s\" cannot have more nodes", RelationGetRelationName(index.rel)));
     }
+    Buffer buffer = pg::extend_relation(index.rel);
+    BlockNumber block = BufferGetBlockNumber(buffer);
     GenericXLogState* record = GenericXLogStart(index.rel);
     page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape);
     GenericXLogFinish(record);
@@ -157,7 +173,27 @@ void free_node(HnswNode* node) {
     set_freed_xid(node, ReadNextFullTransactionId());
 }
 
-void free_slot(const HnswIndex&, PageKind kind, char* slot) { *flags_of(kind, slot) = 0; }
+void free_posting(HnswPosting* posting) {
+    posting->flags = 0;
+    posting->count = 0;
+    uint64 xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    memcpy(static_cast<void*>(posting + 1), &xid, sizeof xid);
+}
+
+void free_slot(PageKind kind, char* slot) {
+    if (kind == PageKind::postings) {
+        free_posting(reinterpret_cast<HnswPosting*>(slot));
+    } else {
+        *flags_of(kind, slot) = 0;
+    }
+}
+
+bool slot_owner(PageKind kind, char* slot, SlotNumber* owner) {
+    if (*flags_of(kind, slot) == 0) return false;
+    *owner = kind == PageKind::postings ? reinterpret_cast<HnswPosting*>(slot)->node
+                                        : reinterpret_cast<format::HnswLinks*>(slot)->node;
+    return true;
+}
 
 void list_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
     Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);

@@ -24,7 +24,11 @@ SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind);
 // Frees a node slot (its code stays readable for searches that still hold its number), or a links or posting slot.
 // The page is exclusively locked and registered; the caller calls list_page() once it has let go of it.
 void free_node(format::HnswNode* node);
-void free_slot(const HnswIndex& index, format::PageKind kind, char* slot);
+void free_posting(format::HnswPosting* posting);
+void free_slot(format::PageKind kind, char* slot);
+
+// The node that a slot of links or postings belongs to; false when the slot is free.
+bool slot_owner(format::PageKind kind, char* slot, SlotNumber* owner);
 
 // Puts a page with free slots into its kind's list. The caller holds no lock.
 void list_page(const HnswIndex& index, format::PageKind kind, BlockNumber block);

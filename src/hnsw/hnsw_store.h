@@ -46,11 +46,13 @@ public:
     float slack(const uint8* code) const { return bounds_ ? index_.codec->slack(query_, code) : 0; }
     float lower_bound(const Candidate& c) const { return index_.codec->lower_bound(query_, c.key, c.slack); }
 
-    // Two passes: ask memory for the lines of all nodes where the hints say they are, then score one by one.
+    // Asks memory for the lines of nodes, where the hints say they are, some nodes ahead of the one that is scored.
     template <typename Emit>
     void score(const SlotNumber* nodes, size_t n, Emit emit) {
-        for (size_t i = 0; i < n; i++) prefetch_code(nodes[i]);
+        constexpr size_t kAhead = 6;
+        for (size_t i = 0; i < std::min(n, kAhead); i++) prefetch_code(nodes[i]);
         for (size_t i = 0; i < n; i++) {
+            if (i + kAhead < n) prefetch_code(nodes[i + kAhead]);
             read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
                 codec::Key key;
                 index_.codec->score(query_, &code, 1, &key);

@@ -16,6 +16,7 @@ using format::HnswNode;
 using format::HnswPosting;
 using format::HnswPostingEntry;
 using format::kNoSlot;
+using format::kPostingCapacity;
 using format::PageKind;
 
 namespace {
@@ -37,11 +38,13 @@ struct Vacuum {
           dead(memory),
           candidates(memory),
           seen(memory),
-          lists(memory) {}
+          lists(memory) {
+        dead.resize(static_cast<size_t>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page, 0);
+    }
 
     bool is_dead(SlotNumber node) const { return node < dead.size() && dead[node]; }
     void set_dead(SlotNumber node) {
-        if (node >= dead.size()) dead.resize(node + 1, 0);
+        if (node >= dead.size()) dead.resize(std::max<size_t>(node + 1, dead.size() * 2), 0);
         dead[node] = 1;
         dead_count++;
     }
@@ -68,7 +71,7 @@ Buffer read_page(Vacuum& v, BlockNumber block, PageKind kind) {
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     Page page = BufferGetPage(buffer);
     // A page that was added but not initialised when the server crashed stays empty.
-    bool wanted = !PageIsNew(page) && page::tail_of(page)->kind == static_cast<uint16>(kind);
+    bool wanted = page::has_kind(page, kind);
     if (wanted) page::check_page(v.index.rel, block, page, v.index.shape(kind));
     LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
     if (wanted) return buffer;
@@ -103,8 +106,11 @@ SlotNumber clean_chunk(Vacuum& v, SlotNumber node, SlotNumber number, bool* empt
         page::report_corrupted(v.index.rel, shape.block(number), "a list of rows that belongs to another node");
     }
     HnswPosting kept_header = *posting;
-    HnswPostingEntry kept[format::kPostingSlotBytes / sizeof(HnswPostingEntry)];
+    HnswPostingEntry kept[kPostingCapacity];
     auto* entries = reinterpret_cast<HnswPostingEntry*>(posting + 1);
+    if (posting->count > kPostingCapacity) {
+        page::report_corrupted(v.index.rel, shape.block(number), "a list of rows that is too long");
+    }
     uint8 n = 0;
     for (uint8 i = 0; i < posting->count; i++) {
         if (!v.row_is_dead(&entries[i].tid, v.state)) kept[n++] = entries[i];
@@ -140,7 +146,7 @@ bool drop_first_chunk(Vacuum& v, SlotNumber node_number) {
         Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
         HnswPosting* posting = posting_at(shape, GenericXLogRegisterBuffer(record, chunk_pin.buffer(), 0), head);
         node_at(v.index, page, nodes.slot(node_number))->posting = posting->next;
-        posting->flags = 0;
+        free_posting(posting);
         GenericXLogFinish(record);
     }
     list_page(v.index, PageKind::postings, freed);
@@ -157,7 +163,7 @@ void drop_later_chunk(Vacuum& v, SlotNumber previous, SlotNumber number) {
         Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
         if (shape.block(number) == shape.block(previous)) {
             posting_at(shape, page, previous)->next = posting_at(shape, page, number)->next;
-            posting_at(shape, page, number)->flags = 0;
+            free_posting(posting_at(shape, page, number));
             GenericXLogFinish(record);
         } else {
             // Chunks of a chain are locked in the order of the chain.
@@ -165,7 +171,7 @@ void drop_later_chunk(Vacuum& v, SlotNumber previous, SlotNumber number) {
             pg::ContentLock chunk_lock{chunk_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
             HnswPosting* chunk = posting_at(shape, GenericXLogRegisterBuffer(record, chunk_pin.buffer(), 0), number);
             posting_at(shape, page, previous)->next = chunk->next;
-            chunk->flags = 0;
+            free_posting(chunk);
             GenericXLogFinish(record);
         }
     }
@@ -284,13 +290,15 @@ void repair_row(Vacuum& v, SlotNumber owner, int level) {
         if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
         gather(v, owner, level, links, n);
         size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        if (!v.linker.replace_row(row, links, n, v.candidates.data(), count)) continue;
+        auto replaced = v.linker.replace_row(row, links, n, v.candidates.data(), count);
+        if (replaced == HnswLinker::Replaced::changed) continue;
+        if (replaced == HnswLinker::Replaced::gone) break;
         // New edges go both ways, as those of an insert.
         SlotNumber chosen[kMaxLinks];
         std::copy(v.candidates.data(), v.candidates.data() + count, chosen);
         for (size_t i = 0; i < count; i++) {
             if (std::find(links, links + n, chosen[i]) != links + n) continue;
-            v.linker.add_edge(chosen[i], level, owner, false);
+            v.linker.add_edge(chosen[i], level, owner, HnswLinker::Mode::if_chosen);
         }
         break;
     }
@@ -351,12 +359,14 @@ EntryPoint highest_node(Vacuum& v) {
     return best;
 }
 
+// Replaces an entry point that is dead, or missing although there are nodes.
 void replace_entry(Vacuum& v) {
-    if (!v.is_dead(read_entry(v.index.rel).node)) return;
+    auto wrong = [&](SlotNumber entry) { return entry == kNoSlot || v.is_dead(entry); };
+    if (!wrong(read_entry(v.index.rel).node)) return;
     EntryPoint best = highest_node(v);
     pg::Pin pin{ReadBuffer(v.index.rel, format::kHnswMetaBlock)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    if (!v.is_dead(meta_of(pin.page())->entry)) return;
+    if (!wrong(meta_of(pin.page())->entry)) return;
     GenericXLogState* record = GenericXLogStart(v.index.rel);
     format::HnswMeta* meta = meta_of(GenericXLogRegisterBuffer(record, pin.buffer(), 0));
     meta->entry = best.node;
@@ -366,56 +376,55 @@ void replace_entry(Vacuum& v) {
 
 // ---- pass 4: slots -------------------------------------------------------------------------------
 
-// Frees the chain of rows of a dead node's upper levels. The slot's owner is checked: it may be free already.
-void free_upper_rows(Vacuum& v, SlotNumber node, SlotNumber number) {
-    const SlotShape& shape = v.index.layout.upper_links;
-    while (number != kNoSlot) {
-        SlotNumber above;
-        {
-            pg::Pin pin{v.store.reader().pin(shape.block(number), shape)};
-            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-            auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(pin.page(), shape, shape.slot(number)));
-            if (links->flags == 0 || links->node != node) return;
-            above = links->above;
-            GenericXLogState* record = GenericXLogStart(v.index.rel);
-            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-            free_slot(v.index, PageKind::upper_links, page::slot_at(page, shape, shape.slot(number)));
-            GenericXLogFinish(record);
+void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
+    const SlotShape& nodes = v.index.layout.nodes;
+    GenericXLogState* record = nullptr;
+    {
+        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
+        for (uint32 i = 0; i < nodes.per_page; i++) {
+            if (!v.is_dead(nodes.number(block, i))) continue;
+            if (record == nullptr) record = GenericXLogStart(v.index.rel);
+            free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
         }
-        list_page(v.index, PageKind::upper_links, shape.block(number));
-        number = above;
+        if (record != nullptr) GenericXLogFinish(record);
     }
+    if (record != nullptr) list_page(v.index, PageKind::nodes, block);
 }
 
-// Frees the dead nodes of a page; notes (node, upper row) in `uppers`. False: there were none.
-bool free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer, ArenaVec<SlotNumber>& uppers) {
-    const SlotShape& nodes = v.index.layout.nodes;
-    uppers.clear();
-    pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = nullptr;
-    for (uint32 i = 0; i < nodes.per_page; i++) {
-        SlotNumber number = nodes.number(block, i);
-        if (!v.is_dead(number)) continue;
-        if (record == nullptr) record = GenericXLogStart(v.index.rel);
-        HnswNode* node = node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i);
-        if (node->upper != kNoSlot) {
-            uppers.push_back(number);
-            uppers.push_back(node->upper);
+// Frees slots of links or postings whose node is free: those of the nodes that have just been freed, and what a crash
+// or an ERROR in the middle of an insert left behind. A node that is being inserted is in use before its slots are.
+// Also lists a page with free slots that a crash left unlisted.
+void sweep_page(Vacuum& v, BlockNumber block, Buffer buffer, PageKind kind) {
+    const SlotShape& shape = v.index.shape(kind);
+    bool roomy = false;
+    {
+        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
+        GenericXLogState* record = nullptr;
+        for (uint32 i = 0; i < shape.per_page; i++) {
+            char* slot = page::slot_at(BufferGetPage(buffer), shape, i);
+            SlotNumber owner;
+            if (!slot_owner(kind, slot, &owner)) {
+                roomy = true;
+                continue;
+            }
+            bool used = true;
+            v.store.read_code(owner, [&](const HnswNode* node, const uint8*) { used = node->flags != 0; });
+            if (used) continue;
+            if (record == nullptr) record = GenericXLogStart(v.index.rel);
+            free_slot(kind, page::slot_at(GenericXLogRegisterBuffer(record, buffer, 0), shape, i));
+            roomy = true;
         }
-        free_node(node);
+        if (record != nullptr) GenericXLogFinish(record);
+        roomy &= !page::tail_of(BufferGetPage(buffer))->listed;
     }
-    if (record == nullptr) return false;
-    GenericXLogFinish(record);
-    return true;
+    if (roomy) list_page(v.index, kind, block);
 }
 
 void free_slots(Vacuum& v) {
-    ArenaVec<SlotNumber> uppers{v.context};
-    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
-        if (!free_page_nodes(v, block, buffer, uppers)) return;
-        list_page(v.index, PageKind::nodes, block);
-        for (size_t i = 0; i < uppers.size(); i += 2) free_upper_rows(v, uppers[i], uppers[i + 1]);
-    });
+    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) { free_page_nodes(v, block, buffer); });
+    for (PageKind kind : {PageKind::upper_links, PageKind::postings}) {
+        for_each_page(v, kind, [&](BlockNumber block, Buffer buffer) { sweep_page(v, block, buffer, kind); });
+    }
 }
 
 // ---- pass 5: reachability ------------------------------------------------------------------------
@@ -445,11 +454,14 @@ struct PageGraph {
     }
     bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
         LinkRow row;
-        return v.store.find_row(node, 0, &row) && v.linker.replace_row(row, seen, n, links, count);
+        return v.store.find_row(node, 0, &row) &&
+               v.linker.replace_row(row, seen, n, links, count) == HnswLinker::Replaced::done;
     }
 };
 
 void reconnect(Vacuum& v) {
+    // A row inserted while all others were dying may not have become the entry point.
+    replace_entry(v);
     EntryPoint entry = read_entry(v.index.rel);
     if (entry.node == kNoSlot) return;
     const SlotShape& nodes = v.index.layout.nodes;
@@ -478,9 +490,16 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
                                    IndexBulkDeleteCallback is_dead, void* state) {
     if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
     stats->num_index_tuples = 0;
+    // An index that cannot be read must not stop the vacuum of its table.
+    HnswIndex index;
+    if (const char* problem = try_open_index(info->index, &index)) {
+        ereport(WARNING, errcode(ERRCODE_INDEX_CORRUPTED),
+                errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(info->index)),
+                errdetail_internal("%s", problem), errhint("REINDEX the index."));
+        return stats;
+    }
     pg::ScratchContext scratch{"hnsw vacuum"};
-    auto* v = new (palloc(sizeof(Vacuum)))
-        Vacuum(open_index(info->index), info, stats, is_dead, state, scratch.context());
+    auto* v = new (palloc(sizeof(Vacuum))) Vacuum(index, info, stats, is_dead, state, scratch.context());
     remove_rows(*v);
     if (v->dead_count > 0) {
         repair_links(*v);

@@ -34,10 +34,10 @@ void drop_hints() {
 }
 
 void enlarge(BufferHints* hints, BlockNumber wanted) {
-    size_t bytes = static_cast<size_t>(wanted) * sizeof(Buffer);
-    hints->buffers = static_cast<Buffer*>(hints->buffers == nullptr ? MemoryContextAllocHuge(hint_context, bytes)
-                                                                    : repalloc_huge(hints->buffers, bytes));
-    std::fill(hints->buffers + hints->count, hints->buffers + wanted, InvalidBuffer);
+    size_t bytes = static_cast<size_t>(wanted) * sizeof(BufferHints::Hint);
+    hints->hints = static_cast<BufferHints::Hint*>(hints->hints == nullptr ? MemoryContextAllocHuge(hint_context, bytes)
+                                                                           : repalloc_huge(hints->hints, bytes));
+    std::fill(hints->hints + hints->count, hints->hints + wanted, BufferHints::Hint{InvalidBuffer, 0});
     hints->count = wanted;
 }
 
@@ -51,17 +51,17 @@ void PageReader::find_hints() {
     bool found;
     hints_ = static_cast<BufferHints*>(hash_search(hint_table, &file, HASH_ENTER, &found));
     if (!found) {
-        hints_->buffers = nullptr;
+        hints_->hints = nullptr;
         hints_->count = 0;
     }
     epoch_ = hint_epoch;
 }
 
 Buffer PageReader::pin(BlockNumber block, const SlotShape& shape) {
-    Buffer hint = hint_of(block);
-    if (hint != InvalidBuffer && ++touches_ % kTouchEvery != 0 &&
-        ReadRecentBuffer(pg::file_locator(index_), MAIN_FORKNUM, block, hint)) {
-        return hint;
+    BufferHints::Hint hint = hint_of(block);
+    if (hint.buffer != InvalidBuffer && hint.kind == static_cast<uint32>(shape.kind) && ++touches_ % kTouchEvery != 0 &&
+        ReadRecentBuffer(pg::file_locator(index_), MAIN_FORKNUM, block, hint.buffer)) {
+        return hint.buffer;
     }
     return pin_slowly(block, shape);
 }
@@ -74,8 +74,11 @@ Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
     if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
     Buffer buffer = ReadBuffer(index_, block);
     // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.
-    if (buffer != hints_->buffers[block]) check_page(index_, block, BufferGetPage(buffer), shape);
-    hints_->buffers[block] = buffer;
+    BufferHints::Hint& hint = hints_->hints[block];
+    if (buffer != hint.buffer || hint.kind != static_cast<uint32>(shape.kind)) {
+        check_page(index_, block, BufferGetPage(buffer), shape);
+    }
+    hint = {buffer, static_cast<uint32>(shape.kind)};
     return buffer;
 }
 

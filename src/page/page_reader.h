@@ -1,5 +1,5 @@
 // Reading slot pages of one index quickly: each backend remembers in which buffer it last saw a block, so that a
-// lookup needs no shared hash table (ReadRecentBuffer). A page is validated when it is looked up the slow way.
+// lookup needs no shared hash table (ReadRecentBuffer). A page is validated when a backend looks it up the first time.
 #pragma once
 
 #include "pg/postgres.h"
@@ -11,7 +11,11 @@ namespace vext::page {
 // The buffers in which this backend last saw the blocks of one relation file.
 struct BufferHints {
     pg::FileLocator file;  // hash key
-    Buffer* buffers;
+    struct Hint {
+        Buffer buffer;
+        uint32 kind;  // PageKind that the page was found to be
+    };
+    Hint* hints;
     BlockNumber count;
 };
 extern uint64 hint_epoch;  // changes when all hints were dropped
@@ -26,8 +30,8 @@ public:
 
     // Where the block probably is in memory, or nullptr. Good for prefetching and nothing else.
     const char* guess(BlockNumber block) {
-        Buffer hint = hint_of(block);
-        return hint <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(hint));
+        Buffer buffer = hint_of(block).buffer;
+        return buffer <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(buffer));
     }
 
     Relation index() const { return index_; }
@@ -35,9 +39,9 @@ public:
 private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
     void find_hints();
-    Buffer hint_of(BlockNumber block) {
+    BufferHints::Hint hint_of(BlockNumber block) {
         if (epoch_ != hint_epoch) find_hints();
-        return block < hints_->count ? hints_->buffers[block] : InvalidBuffer;
+        return block < hints_->count ? hints_->hints[block] : BufferHints::Hint{InvalidBuffer, 0};
     }
 
     Relation index_;

@@ -13,13 +13,17 @@ void init_page(Page page, const SlotShape& shape) {
     tail->page_id = format::kPageId;
 }
 
+bool has_kind(Page page, PageKind kind) {
+    return !PageIsNew(page) && PageGetSpecialSize(page) == MAXALIGN(sizeof(PageTail)) &&
+           tail_of(page)->page_id == format::kPageId && tail_of(page)->kind == static_cast<uint16>(kind);
+}
+
 void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape) {
     if (PageIsNew(page)) report_corrupted(index, block, "an empty page");
     if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTail)) || PageGetPageSize(page) != BLCKSZ) {
         report_corrupted(index, block, "a page of another layout");
     }
-    const PageTail* tail = tail_of(page);
-    if (tail->page_id != format::kPageId || tail->kind != static_cast<uint16>(shape.kind)) {
+    if (!has_kind(page, shape.kind)) {
         report_corrupted(index, block, "a page of another kind");
     }
 }

@@ -44,6 +44,9 @@ inline char* slot_at(Page page, const SlotShape& shape, uint32 slot) {
 // An empty page of a shape. pd_lower lies past the last slot: generic WAL zeroes what is between it and pd_upper.
 void init_page(Page page, const SlotShape& shape);
 
+// False for new pages and for what is no page of ours.
+bool has_kind(Page page, PageKind kind);
+
 // ERROR (index corrupted, HINT REINDEX) unless the page is one of this shape.
 void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape);
 
