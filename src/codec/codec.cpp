@@ -4,19 +4,17 @@
 #include "codec/sq8.h"
 
 namespace vext::codec {
-namespace {
-
-const Codec* const kCodecs[] = {
-    &kPlainL2, &kPlainInnerProduct, &kPlainCosine, &kPlainL1, &kSq8L2, &kSq8InnerProduct, &kSq8Cosine, &kSq8L1,
-};
-
-}  // namespace
-
 const Codec* find(CodecId id, Element element, Metric metric) {
-    for (const Codec* c : kCodecs) {
-        if (c->id == id && c->element == element && c->metric == metric) return c;
+    for (std::span<const Codec> codecs : {plain_codecs(), sq8_codecs()}) {
+        for (const Codec& c : codecs) {
+            if (c.id == id && c.element == element && c.metric == metric) return &c;
+        }
     }
     return nullptr;
+}
+
+CodecId default_codec(Element element) {
+    return element == Element::f32 || element == Element::f16 ? CodecId::sq8 : CodecId::none;
 }
 
 const char* codec_name(CodecId id) {

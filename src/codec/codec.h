@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace vext::codec {
 
@@ -44,7 +45,7 @@ struct Codec {
 
     // Bytes of a code of `dim` dimensions, factors included.
     size_t (*bytes)(uint32_t dim);
-    // Writes the code of `dim` elements. False: the value is not indexed (zero norm under cosine).
+    // Writes the code of `dim` elements (bits, of Element::bit). False: the value is not indexed (zero norm under cosine).
     // `scratch` holds dim floats.
     bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
     void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
@@ -58,6 +59,9 @@ struct Codec {
 
 // The row of the table, or nullptr where there is none.
 const Codec* find(CodecId id, Element element, Metric metric);
+
+// What an index takes when its options do not say.
+CodecId default_codec(Element element);
 
 // Names as in the index option `quantization`.
 const char* codec_name(CodecId id);

@@ -5,6 +5,6 @@
 
 namespace vext::codec {
 
-extern const Codec kPlainL2, kPlainInnerProduct, kPlainCosine, kPlainL1;
+std::span<const Codec> plain_codecs();
 
 }  // namespace vext::codec

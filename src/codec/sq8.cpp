@@ -45,14 +45,23 @@ void encode_values(const float* x, uint32_t dim, bool l1, double lost, uint8_t* 
     memcpy(code, &f, sizeof f);
 }
 
-template <bool L1>
-bool encode_plain(const void* values, uint32_t dim, float*, uint8_t* code) {
-    encode_values(static_cast<const float*>(values), dim, L1, 0, code);
+// The elements as floats, which halves are exactly.
+template <Element E>
+const float* as_floats(const void* values, uint32_t dim, float* scratch) {
+    if constexpr (E == Element::f32) return static_cast<const float*>(values);
+    simd::active->f16_to_f32(static_cast<const Half*>(values), dim, scratch);
+    return scratch;
+}
+
+template <Element E, bool L1>
+bool encode_plain(const void* values, uint32_t dim, float* scratch, uint8_t* code) {
+    encode_values(as_floats<E>(values, dim, scratch), dim, L1, 0, code);
     return true;
 }
 
+template <Element E>
 bool encode_cosine(const void* values, uint32_t dim, float* scratch, uint8_t* code) {
-    const auto* x = static_cast<const float*>(values);
+    const float* x = as_floats<E>(values, dim, scratch);
     double norm_sq = simd::active->norm_sq_f32(x, dim);
     if (!(norm_sq > 0)) return false;
     double norm = std::sqrt(norm_sq);
@@ -178,16 +187,33 @@ float bound_l1(const Query& q, Key key, float slack) {
     return round_down(at_least_zero(d * (1 - sum_error(q.dim))));
 }
 
+template <Element E>
+constexpr Codec kL2 = {CodecId::sq8, E,          Metric::l2,            false,    1.05f,   sq8_bytes,
+                       encode_plain<E, false>, sq8_prepare, sq8_score<Metric::l2>, l2_slack, bound_l2};
+template <Element E>
+constexpr Codec kInnerProduct = {CodecId::sq8,
+                                 E,
+                                 Metric::inner_product,
+                                 false,
+                                 1,
+                                 sq8_bytes,
+                                 encode_plain<E, false>,
+                                 sq8_prepare,
+                                 sq8_score<Metric::inner_product>,
+                                 inner_product_slack,
+                                 bound_inner_product};
+template <Element E>
+constexpr Codec kCosine = {CodecId::sq8,     E,           Metric::cosine,            false,    1.05f,       sq8_bytes,
+                           encode_cosine<E>, sq8_prepare, sq8_score<Metric::cosine>, l2_slack, bound_cosine};
+template <Element E>
+constexpr Codec kL1 = {CodecId::sq8, E,           Metric::l1,            false,    1.05f,   sq8_bytes,
+                       encode_plain<E, true>, sq8_prepare, sq8_score<Metric::l1>, l1_slack, bound_l1};
+
+constexpr Codec kCodecs[] = {kL2<Element::f32>, kInnerProduct<Element::f32>, kCosine<Element::f32>, kL1<Element::f32>,
+                             kL2<Element::f16>, kInnerProduct<Element::f16>, kCosine<Element::f16>, kL1<Element::f16>};
+
 }  // namespace
 
-const Codec kSq8L2 = {CodecId::sq8, Element::f32, Metric::l2, false, 1.05f, sq8_bytes, encode_plain<false>,
-                      sq8_prepare, sq8_score<Metric::l2>, l2_slack, bound_l2};
-const Codec kSq8InnerProduct = {CodecId::sq8, Element::f32, Metric::inner_product, false, 1, sq8_bytes,
-                                encode_plain<false>, sq8_prepare, sq8_score<Metric::inner_product>,
-                                inner_product_slack, bound_inner_product};
-const Codec kSq8Cosine = {CodecId::sq8, Element::f32, Metric::cosine, false, 1.05f, sq8_bytes, encode_cosine,
-                          sq8_prepare, sq8_score<Metric::cosine>, l2_slack, bound_cosine};
-const Codec kSq8L1 = {CodecId::sq8, Element::f32, Metric::l1, false, 1.05f, sq8_bytes, encode_plain<true>,
-                      sq8_prepare, sq8_score<Metric::l1>, l1_slack, bound_l1};
+std::span<const Codec> sq8_codecs() { return kCodecs; }
 
 }  // namespace vext::codec

@@ -18,6 +18,6 @@ struct Sq8Factors {
 };
 static_assert(sizeof(Sq8Factors) == 20);
 
-extern const Codec kSq8L2, kSq8InnerProduct, kSq8Cosine, kSq8L1;
+std::span<const Codec> sq8_codecs();
 
 }  // namespace vext::codec

@@ -20,7 +20,7 @@ struct OptionValues {
     int32 vl_len_;
     int m;
     int ef_construction;
-    int quantization;  // codec::CodecId
+    int quantization;  // codec::CodecId, 0 unless given
 };
 
 relopt_enum_elt_def kQuantizations[] = {
@@ -81,8 +81,8 @@ bytea* options_callback(Datum options, bool check) { return parse_options(option
 
 HnswOptions read_options(Relation index) {
     auto* values = reinterpret_cast<const OptionValues*>(index->rd_options);
-    if (values == nullptr) return {kDefaultM, kDefaultEfConstruction, codec::CodecId::sq8};
-    return {values->m, values->ef_construction, static_cast<codec::CodecId>(values->quantization)};
+    if (values == nullptr) return {kDefaultM, kDefaultEfConstruction, 0};
+    return {values->m, values->ef_construction, values->quantization};
 }
 
 bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
@@ -109,7 +109,7 @@ void init_access_method() {
     add_int_reloption(option_kind, "ef_construction", "Size of the dynamic candidate list for construction",
                       kDefaultEfConstruction, 4, 1000, AccessExclusiveLock);
     add_enum_reloption(option_kind, "quantization", "How the index stores vectors", kQuantizations,
-                       static_cast<int>(codec::CodecId::sq8), "Valid values are \"none\" and \"sq8\".",
+                       0, "Valid values are \"none\" and \"sq8\".",
                        AccessExclusiveLock);
 
     DefineCustomIntVariable("hnsw.ef_search", "Sets the size of the dynamic candidate list for search",

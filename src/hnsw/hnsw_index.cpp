@@ -27,9 +27,9 @@ HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
     return layout;
 }
 
-// Codes of the most dimensions that leave room for a node's slot.
+// The most dimensions whose code leaves room for a node's slot.
 uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
-    uint32 low = 0, high = 16001;
+    uint32 low = 0, high = index::max_dimensions(codec->element) + 1;
     while (high - low > 1) {
         uint32 middle = (low + high) / 2;
         bool fits = make_layout(codec->bytes(middle), 2, attributes).nodes.per_page > 0;
@@ -65,18 +65,20 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     }
     HnswIndex index{};
     index.rel = rel;
-    index.codec = codec::find(options.codec, meaning.element, meaning.metric);
+    auto id = options.codec == 0 ? codec::default_codec(meaning.element) : static_cast<codec::CodecId>(options.codec);
+    index.codec = codec::find(id, meaning.element, meaning.metric);
     if (index.codec == nullptr) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("quantization \"%s\" is not supported for this operator class",
-                       codec::codec_name(options.codec)));
+                       codec::codec_name(id)));
     }
     uint32 limit = max_dimensions(index.codec, 0);
     if (static_cast<uint32>(dimensions) > limit) {
         ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                 errmsg("column cannot have more than %u dimensions for hnsw index", limit),
-                options.codec == codec::CodecId::none
-                    ? errhint("quantization = 'sq8' takes a quarter of the room.")
+                codec::find(codec::CodecId::sq8, meaning.element, meaning.metric) != nullptr &&
+                        id == codec::CodecId::none
+                    ? errhint("quantization = 'sq8' takes less room.")
                     : 0);
     }
     size_t code_bytes = index.codec->bytes(static_cast<uint32>(dimensions));
@@ -88,7 +90,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     meta.dimensions = static_cast<uint32>(dimensions);
     meta.element = static_cast<uint8>(meaning.element);
     meta.metric = static_cast<uint8>(meaning.metric);
-    meta.codec = static_cast<uint8>(options.codec);
+    meta.codec = static_cast<uint8>(id);
     meta.m = static_cast<uint16>(options.m);
     meta.ef_construction = static_cast<uint16>(options.ef_construction);
     meta.code_bytes = static_cast<uint32>(code_bytes);

@@ -16,7 +16,7 @@ using page::SlotShape;
 struct HnswOptions {
     int m;
     int ef_construction;
-    codec::CodecId codec;
+    int codec;  // codec::CodecId, or 0: what fits the element
 };
 
 // Where things lie in a node's slot; follows from dimensions, codec, m and attributes.

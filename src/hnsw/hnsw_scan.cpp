@@ -266,12 +266,9 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         return s;
     }
     uint32 dim = s->index.dim();
-    index::VectorValue query =
-        index::vector_value(static_cast<codec::Element>(s->index.meta.element), order_by.sk_argument);
-    if (query.dim != dim) {
-        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-                errmsg("different vector dimensions %u and %u", dim, query.dim));
-    }
+    auto element = static_cast<codec::Element>(s->index.meta.element);
+    index::VectorValue query = index::vector_value(element, order_by.sk_argument);
+    index::check_dimensions(element, dim, query.dim);
     auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
     if (!s->index.codec->encode(query.elements, dim, scratch, s->code)) {
         s->every_row = true;

@@ -1,15 +1,24 @@
 #include "index/opclass.h"
 
+#include "type/halfvec.h"
 #include "type/vector.h"
 
 extern "C" {
 Datum vector_l2_squared_distance(PG_FUNCTION_ARGS);
 Datum vector_negative_inner_product(PG_FUNCTION_ARGS);
 Datum l1_distance(PG_FUNCTION_ARGS);
+Datum halfvec_l2_squared_distance(PG_FUNCTION_ARGS);
+Datum halfvec_negative_inner_product(PG_FUNCTION_ARGS);
+Datum halfvec_l1_distance(PG_FUNCTION_ARGS);
+Datum hamming_distance(PG_FUNCTION_ARGS);
+Datum jaccard_distance(PG_FUNCTION_ARGS);
 }
 
 namespace vext::index {
 namespace {
+
+using codec::Element;
+using codec::Metric;
 
 struct Row {
     PGFunction distance;
@@ -18,11 +27,28 @@ struct Row {
 };
 
 const Row kRows[] = {
-    {vector_l2_squared_distance, false, {codec::Element::f32, codec::Metric::l2}},
-    {vector_negative_inner_product, false, {codec::Element::f32, codec::Metric::inner_product}},
-    {vector_negative_inner_product, true, {codec::Element::f32, codec::Metric::cosine}},
-    {l1_distance, false, {codec::Element::f32, codec::Metric::l1}},
+    {vector_l2_squared_distance, false, {Element::f32, Metric::l2}},
+    {vector_negative_inner_product, false, {Element::f32, Metric::inner_product}},
+    {vector_negative_inner_product, true, {Element::f32, Metric::cosine}},
+    {l1_distance, false, {Element::f32, Metric::l1}},
+    {halfvec_l2_squared_distance, false, {Element::f16, Metric::l2}},
+    {halfvec_negative_inner_product, false, {Element::f16, Metric::inner_product}},
+    {halfvec_negative_inner_product, true, {Element::f16, Metric::cosine}},
+    {halfvec_l1_distance, false, {Element::f16, Metric::l1}},
+    {hamming_distance, false, {Element::bit, Metric::hamming}},
+    {jaccard_distance, false, {Element::bit, Metric::jaccard}},
 };
+
+[[noreturn]] void report_not_supported() {
+    ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for hnsw index"));
+    pg_unreachable();
+}
+
+template <typename T>
+VectorValue dense_value(Datum datum) {
+    const auto* v = reinterpret_cast<const T*>(PG_DETOAST_DATUM(datum));
+    return {v->x, static_cast<uint32>(v->dim)};
+}
 
 }  // namespace
 
@@ -30,15 +56,37 @@ OpclassMeaning opclass_meaning(Relation index) {
     PGFunction distance = index_getprocinfo(index, 1, kDistanceProc)->fn_addr;
     bool normalized = OidIsValid(index_getprocid(index, 1, kNormProc));
     for (const Row& row : kRows) {
-        if (row.distance == distance && row.normalized == normalized) return row.meaning;
+        if (row.distance != distance || row.normalized != normalized) continue;
+        // varbit shares the operator classes of bit, but its values have no length in common.
+        if (row.meaning.element == Element::bit && TupleDescAttr(index->rd_att, 0)->atttypid != BITOID) break;
+        return row.meaning;
     }
-    ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for hnsw index"));
-    pg_unreachable();
+    report_not_supported();
 }
 
-VectorValue vector_value(codec::Element, Datum datum) {
-    const auto* v = reinterpret_cast<const Vector*>(PG_DETOAST_DATUM(datum));
-    return {v->x, static_cast<uint32>(v->dim)};
+uint32 max_dimensions(Element element) { return element == Element::bit ? 64000 : 16000; }
+
+VectorValue vector_value(Element element, Datum datum) {
+    switch (element) {
+        case Element::f32: return dense_value<Vector>(datum);
+        case Element::f16: return dense_value<Halfvec>(datum);
+        case Element::bit: {
+            const VarBit* v = DatumGetVarBitP(datum);
+            return {VARBITS(v), static_cast<uint32>(VARBITLEN(v))};
+        }
+        case Element::sparse: break;
+    }
+    report_not_supported();
+}
+
+void check_dimensions(Element element, uint32 expected, uint32 found) {
+    if (found == expected) return;
+    if (element == Element::bit) {
+        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", expected, found));
+    }
+    ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+            errmsg("different %s dimensions %u and %u", element == Element::f16 ? HalfElement::name : FloatElement::name,
+                   expected, found));
 }
 
 }  // namespace vext::index

@@ -29,4 +29,10 @@ struct VectorValue {
 };
 VectorValue vector_value(codec::Element element, Datum datum);
 
+// Of a column that is indexed, whatever its pages could hold.
+uint32 max_dimensions(codec::Element element);
+
+// ERROR, as the operators have it, for a query of other dimensions than the index.
+void check_dimensions(codec::Element element, uint32 expected, uint32 found);
+
 }  // namespace vext::index

@@ -144,6 +144,57 @@ void bounds() {
     printf("codec_test: %ld pairs\n", pairs);
 }
 
+// The same of halves: they are coded as the floats that they are exactly, and their operators widen them.
+void half_bounds() {
+    auto all = tables();
+    Random r{4};
+    const size_t n = 4 * kKinds;
+    long pairs = 0, violations = 0;
+    for (int round = 0; round < 60; round++) {
+        size_t dim = 1 + r.next() % 100;
+        std::vector<float> wide(n * dim), scratch(dim);
+        std::vector<Half> set(n * dim);
+        for (size_t i = 0; i < n; i++) {
+            fill(r, static_cast<int>(i) % kKinds, &wide[i * dim], dim, &wide[(i == 0 ? 0 : r.next() % i) * dim]);
+        }
+        for (size_t i = 0; i < n * dim; i++) set[i] = float_to_half(std::clamp(wide[i], -kMaxHalf, kMaxHalf));
+        for (const Operator& op : kOperators) {
+            const codec::Codec& c = *codec::find(codec::CodecId::sq8, codec::Element::f16, op.metric);
+            size_t stride = c.bytes(static_cast<uint32_t>(dim));
+            std::vector<uint32_t> storage(n * stride / 4 + 1);
+            auto* codes = reinterpret_cast<uint8_t*>(storage.data());
+            std::vector<uint8_t> coded(n);
+            for (size_t i = 0; i < n; i++) {
+                simd::active = all[r.next() % all.size()];
+                coded[i] = c.encode(&set[i * dim], static_cast<uint32_t>(dim), scratch.data(), codes + i * stride);
+            }
+            const simd::Kernels& k = *all[r.next() % all.size()];
+            for (size_t i = 0; i < n; i++) {
+                codec::Query query;
+                if (coded[i]) c.prepare(codes + i * stride, static_cast<uint32_t>(dim), &query);
+                for (size_t j = 0; coded[i] && j < n; j++) {
+                    if (!coded[j]) continue;
+                    const uint8_t* code = codes + j * stride;
+                    codec::Key key;
+                    c.score(query, &code, 1, &key);
+                    float bound = c.lower_bound(query, key, c.slack(query, code));
+                    const Half *a = &set[i * dim], *b = &set[j * dim];
+                    simd::CosineSums s = k.cosine_sums_f16(a, b, dim);
+                    double cosine = s.dot / std::sqrt(static_cast<double>(s.norm_a_sq) * s.norm_b_sq);
+                    double d = op.metric == Metric::l2              ? std::sqrt(double{k.l2_sq_f16(a, b, dim)})
+                               : op.metric == Metric::inner_product ? -double{k.dot_f16(a, b, dim)}
+                               : op.metric == Metric::cosine        ? 1 - std::clamp(cosine, -1.0, 1.0)
+                                                                    : double{k.l1_f16(a, b, dim)};
+                    pairs++;
+                    violations += std::isnan(bound) || !(std::isnan(d) || bound <= d);
+                }
+            }
+        }
+    }
+    CHECK(violations == 0, "%ld of %ld pairs of halves", violations, pairs);
+    CHECK(pairs > 100'000);
+}
+
 // A bound that is always 0 would pass the test above: on ordinary vectors it must be within the two residuals.
 void tightness() {
     simd::active = simd::table_for(simd::Level::automatic);
@@ -200,6 +251,7 @@ void same_codes() {
 
 int main() {
     bounds();
+    half_bounds();
     tightness();
     same_codes();
     return test::finish("codec_test");
