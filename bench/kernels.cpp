@@ -104,7 +104,8 @@ void measure_table(const Kernels& k, size_t dim) {
     measure(k, "cosine_sums_f16", hb, 2 * hb, [&](auto* r) { return k.cosine_sums_f16(hq, h(r), dim).dot; });
     measure(k, "norm_sq_f16", hb, hb, [&](auto* r) { return k.norm_sq_f16(h(r), dim); });
     measure(k, "f16_to_f32", hb, hb + fb, [&](auto* r) { return k.f16_to_f32(h(r), dim, floats.data()), floats[0]; });
-    measure(k, "f32_to_f16", fb, hb + fb, [&](auto* r) { return k.f32_to_f16(f(r), dim, halves.data()), halves[0].bits; });
+    measure(k, "f32_to_f16", fb, hb + fb,
+            [&](auto* r) { return k.f32_to_f16(f(r), dim, halves.data()), halves[0].bits; });
     measure(k, "differing_bits", bits, 2 * bits, [&](auto* r) { return double(k.differing_bits(c, r, bits)); });
     measure(k, "common_bits", bits, 2 * bits, [&](auto* r) { return double(k.common_bits(c, r, bits).both); });
     measure(k, "dot_u8", dim, 2 * dim, [&](auto* r) { return k.dot_u8(c, r, dim); });

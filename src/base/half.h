@@ -3,7 +3,6 @@
 // two instruction sets share a copy.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 namespace vext {
@@ -11,6 +10,12 @@ namespace vext {
 struct Half {
     uint16_t bits;
 };
+
+// std::bit_cast, always inlined as well.
+template <class To, class From>
+[[gnu::always_inline]] constexpr To bits_as(From from) {
+    return __builtin_bit_cast(To, from);
+}
 
 inline constexpr float kMaxHalf = 65504;
 
@@ -22,16 +27,16 @@ inline constexpr float kMaxHalf = 65504;
 // exact, and makes subnormal halves normal floats.
 [[gnu::always_inline]] constexpr float half_to_float(Half h) {
     const uint32_t magnitude = h.bits & 0x7FFFu, sign = (h.bits & 0x8000u) << 16;
-    const uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude << 13) * 0x1p112f);
+    const uint32_t finite = bits_as<uint32_t>(bits_as<float>(magnitude << 13) * 0x1p112f);
     const uint32_t quiet = magnitude > 0x7C00 ? 0x400000u : 0u;
     const uint32_t special = 0x7F800000u | (magnitude & 0x3FF) << 13 | quiet;
-    return std::bit_cast<float>(sign | (magnitude < 0x7C00 ? finite : special));
+    return bits_as<float>(sign | (magnitude < 0x7C00 ? finite : special));
 }
 
 [[gnu::always_inline]] constexpr Half float_to_half(float f) {
-    const uint32_t bits = std::bit_cast<uint32_t>(f), magnitude = bits & 0x7FFFFFFFu, sign = bits >> 16 & 0x8000u;
+    const uint32_t bits = bits_as<uint32_t>(f), magnitude = bits & 0x7FFFFFFFu, sign = bits >> 16 & 0x8000u;
     // Up to 2^-14: in [0.5, 1) the floats lie 2^-24 apart like subnormal halves, so the sum rounds as wanted.
-    const uint32_t small = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3F000000u;
+    const uint32_t small = bits_as<uint32_t>(bits_as<float>(magnitude) + 0.5f) - 0x3F000000u;
     // Then up to 65536: the exponent's new bias, and half of the last place that is kept, less one where that place
     // is even; a carry may reach the exponent, and there infinity.
     const uint32_t normal = (magnitude - 0x38000000u + 0xFFF + (magnitude >> 13 & 1)) >> 13;

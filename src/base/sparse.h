@@ -1,4 +1,4 @@
-// Sparse vectors as two parallel arrays, and their distances. An index that one of two vectors lacks counts as zero there.
+// Sparse vectors as two parallel arrays, and their distances. An index that one of two vectors lacks is zero there.
 #pragma once
 
 #include <cmath>
@@ -12,7 +12,7 @@ struct SparseView {
     int n;
 };
 
-// Calls, in the order of indices: both(i, x, y) for those of both vectors, only_a(i, x) and only_b(i, y) for the others.
+// Calls, in the order of indices, both(i, x, y) for those of both vectors, only_a(i, x) and only_b(i, y) for others.
 template <class Both, class OnlyA, class OnlyB>
 void merge(SparseView a, SparseView b, Both both, OnlyA only_a, OnlyB only_b) {
     int i = 0, j = 0;

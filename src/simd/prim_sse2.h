@@ -35,8 +35,10 @@ inline F halves(const Half* p) {
     const __m128i sign = _mm_slli_epi32(_mm_xor_si128(wide, magnitude), 16);
     const __m128i moved = _mm_slli_epi32(magnitude, 13);
     const __m128 finite = _mm_mul_ps(_mm_castsi128_ps(moved), _mm_set1_ps(0x1p112f));
-    const __m128i special = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7BFF)), _mm_set1_epi32(0x7F800000));
-    const __m128i quiet = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7C00)), _mm_set1_epi32(0x400000));
+    const __m128i is_special = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7BFF));
+    const __m128i is_nan = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7C00));
+    const __m128i special = _mm_and_si128(is_special, _mm_set1_epi32(0x7F800000));
+    const __m128i quiet = _mm_and_si128(is_nan, _mm_set1_epi32(0x400000));
     const __m128i bits = _mm_or_si128(_mm_or_si128(_mm_castps_si128(finite), special), _mm_or_si128(quiet, sign));
     return F(_mm_castsi128_ps(bits));
 }

@@ -1,6 +1,6 @@
-// Subscripts of dense vectors, to read: v[i] is an element as real, v[i:j] a vector of elements i to j, where a bound left
-// out is the first or last element. Counted from 1. What lies outside is NULL, or left out of a slice; an empty slice is
-// NULL, since no vector is empty.
+// Subscripts of dense vectors, to read: v[i] is an element as real, v[i:j] a vector of elements i to j, where a bound
+// left out is the first or last element. Counted from 1. What lies outside is NULL, or left out of a slice; an empty
+// slice is NULL, since no vector is empty.
 #pragma once
 
 #include <cstring>

@@ -1,6 +1,6 @@
-// sum and avg over sparsevecs. The state is a float8 array: the number of vectors, their dimensions (0 before the first),
-// then for each index that occurred the index and its sum, in the order of indices. It is an ordinary SQL value, so that
-// partial aggregates travel between processes as they are.
+// sum and avg over sparsevecs. The state is a float8 array: the number of vectors, their dimensions (0 before the
+// first), then for each index that occurred the index and its sum, in the order of indices. It is an ordinary SQL
+// value, so that partial aggregates travel between processes as they are.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -20,8 +20,8 @@ inline const char* skip_space(const char* p) {
     return p;
 }
 
-// The float at p, and where it ends, by strtof: whatever read_float leaves. zero_fits: a number too small to be told from
-// zero is one, and not out of range.
+// The float at p, and where it ends, by strtof: whatever read_float leaves. zero_fits: a number too small to be told
+// from zero is one, and not out of range.
 inline const char* read_float_slow(const char* type, const char* p, const char* text, bool zero_fits, float* out) {
     char* after;
     if (*p == '\0') fail_syntax(type, text, nullptr);

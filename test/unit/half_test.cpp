@@ -2,6 +2,7 @@
 #include "base/half.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 

@@ -83,7 +83,8 @@ double widen(Half x) { return half_to_float(x); }
 
 // The distances of a and b; the caller decides where these lie.
 template <class T>
-void check_distances(const Kernels& table, const Kernels& scalar_table, const T* a, const T* b, size_t dim, Values kind) {
+void check_distances(const Kernels& table, const Kernels& scalar_table, const T* a, const T* b, size_t dim,
+                     Values kind) {
     const Of<T> k = of(table, T{}), scalar = of(scalar_table, T{});
     Exact l2, dot, l1, norm;
     for (size_t i = 0; i < dim; i++) {
