@@ -1,0 +1,70 @@
+// What the passes of a vacuum share. hnsw_vacuum.cpp says what they do.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_linker.h"
+#include "hnsw/hnsw_pool.h"
+#include "hnsw/hnsw_store.h"
+
+namespace vext::hnsw {
+
+struct Vacuum {
+    Vacuum(const HnswIndex& opened, IndexVacuumInfo* vacuum_info, IndexBulkDeleteResult* results,
+           IndexBulkDeleteCallback callback, void* callback_state, MemoryContext memory)
+        : info(vacuum_info),
+          stats(results),
+          row_is_dead(callback),
+          state(callback_state),
+          context(memory),
+          index(opened),
+          store(index),
+          linker(store, memory),
+          dead(memory),
+          candidates(memory),
+          seen(memory),
+          lists(memory) {
+        dead.resize(static_cast<size_t>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page, 0);
+    }
+
+    bool is_dead(SlotNumber node) const { return node < dead.size() && dead[node]; }
+    void set_dead(SlotNumber node) {
+        if (node >= dead.size()) dead.resize(std::max<size_t>(node + 1, dead.size() * 2), 0);
+        dead[node] = 1;
+        dead_count++;
+    }
+
+    IndexVacuumInfo* info;
+    IndexBulkDeleteResult* stats;
+    IndexBulkDeleteCallback row_is_dead;
+    void* state;
+    MemoryContext context;
+    HnswIndex index;
+    HnswStore store;
+    HnswLinker linker;
+    ArenaVec<uint8> dead;  // by node number
+    uint64 dead_count = 0;
+    ArenaVec<SlotNumber> candidates;
+    NodeSet<ArenaVec> seen;
+    ArenaVec<SlotNumber> lists;  // working memory
+};
+
+// A page in vacuum's hands: pinned, with a ring buffer where the vacuum has one. InvalidBuffer when it is not of the
+// kind.
+Buffer read_vacuum_page(Vacuum& v, BlockNumber block, format::PageKind kind);
+
+template <typename Use>
+void for_each_page(Vacuum& v, format::PageKind kind, Use use) {
+    // The relation may grow meanwhile: what inserts add has to be seen too.
+    for (BlockNumber block = 1; block < RelationGetNumberOfBlocks(v.index.rel); block++) {
+        Buffer buffer = read_vacuum_page(v, block, kind);
+        if (buffer == InvalidBuffer) continue;
+        use(block, buffer);
+        ReleaseBuffer(buffer);
+    }
+}
+
+// Pass 1: dead rows leave nodes and postings, and nodes without rows are marked dead. hnsw_vacuum_rows.cpp.
+void remove_rows(Vacuum& v);
+
+}  // namespace vext::hnsw
