@@ -1,6 +1,7 @@
 // Every node must be reachable from the entry point on level 0; builds and vacuum make sure of it. No Postgres here.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "hnsw/hnsw_pool.h"
@@ -9,7 +10,8 @@ namespace vext::hnsw {
 
 // A breadth-first search notes the edge by which each node was reached first. A node that was not reached gets an
 // edge from the nearest reached node that has room or has an edge by which nobody was reached: taking that one away
-// cuts nobody off.
+// cuts nobody off. So does a node that none of its own neighbours leads back to: it may be reachable by some long way
+// round, which no search takes.
 //
 // A Graph has
 //   size_t links(node, out)            the neighbours of a node on level 0
@@ -30,11 +32,13 @@ public:
 
     // Sees to it that a node is reachable. False: no edge could be found (the graph changed meanwhile).
     bool connect(uint32_t node) {
-        if (node >= parent_.size() || parent_[node] != kNoNode) return true;
+        if (node >= parent_.size()) return true;
+        bool reached = parent_[node] != kNoNode;
+        if (reached && is_linked_back(node)) return true;
         uint32_t from = attach(node);
         if (from == kNoNode) return false;
         added_++;
-        reach(node, from);
+        if (!reached) reach(node, from);
         return true;
     }
 
@@ -58,12 +62,28 @@ private:
         }
     }
 
+    bool is_linked_back(uint32_t node) {
+        // The entry point is where searches start.
+        if (parent_[node] == node) return true;
+        uint32_t own[kMaxLinksOnLevel], row[kMaxLinksOnLevel];
+        size_t n = graph_.links(node, own);
+        for (size_t i = 0; i < n; i++) {
+            size_t count = graph_.links(own[i], row);
+            if (std::find(row, row + count, node) != row + count) return true;
+        }
+        return false;
+    }
+
     uint32_t attach(uint32_t node) {
         uint32_t found = kNoNode;
         graph_.nearest(node, [&](uint32_t from) {
             if (from >= parent_.size() || parent_[from] == kNoNode || from == node) return false;
             uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
             size_t n = graph_.links(from, seen);
+            if (std::find(seen, seen + n, node) != seen + n) {
+                found = from;
+                return true;
+            }
             std::copy(seen, seen + n, links);
             size_t at = n;
             if (n == graph_.max_links()) {

@@ -44,6 +44,56 @@ HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumbe
     return Replaced::done;
 }
 
+// Whether a neighbour of a node, other than `except`, has the node in its own row of level 0.
+bool HnswLinker::is_linked_back(SlotNumber node, SlotNumber except) {
+    SlotNumber own[kMaxLinks], row[kMaxLinks];
+    size_t n = store_.links(node, 0, own);
+    for (size_t i = 0; i < n; i++) {
+        if (own[i] == except) continue;
+        size_t count = store_.links(own[i], 0, row);
+        if (std::find(row, row + count, node) != row + count) return true;
+    }
+    return false;
+}
+
+// Whether the edge from -> node of level 0 may be the last one by which a live node is found.
+bool HnswLinker::is_needed(SlotNumber node, SlotNumber from) {
+    bool live = false;
+    store_.read_code(node, [&](const format::HnswNode* header, const uint8*) { live = is_live(header); });
+    return live && !is_linked_back(node, from);
+}
+
+// Puts back what the heuristic dropped from a row `seen` of level 0 although nobody near it would lead to it any more.
+size_t HnswLinker::keep_reachable(SlotNumber from, SlotNumber to, const SlotNumber* seen, size_t n, SlotNumber* links,
+                                  size_t count) {
+    size_t max = store_.index().max_links(0);
+    for (size_t i = 0; i < n; i++) {
+        if (std::find(links, links + count, seen[i]) != links + count || !is_needed(seen[i], from)) continue;
+        if (count < max) {
+            links[count++] = seen[i];
+            continue;
+        }
+        // In place of the farthest that is found without this edge.
+        for (size_t j = count; j-- > 0;) {
+            if (links[j] == to || is_needed(links[j], from)) continue;
+            links[j] = seen[i];
+            break;
+        }
+    }
+    return count;
+}
+
+// Puts `to` into a full row of n, in place of the farthest that is found without it, or of the last.
+void HnswLinker::force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n) {
+    size_t victim = n - 1;
+    for (size_t j = n; j-- > 0;) {
+        if (is_needed(links[j], from)) continue;
+        victim = j;
+        break;
+    }
+    links[victim] = to;
+}
+
 HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
     const HnswIndex& index = store_.index();
     size_t max = index.max_links(level);
@@ -74,8 +124,10 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
                 outcome = Outcome::refused;
                 if (mode == Mode::if_chosen) break;
                 memcpy(links, seen, n * sizeof(SlotNumber));
-                links[n - 1] = to;
+                force(from, to, links, n);
                 count = n;
+            } else if (level == 0) {
+                count = keep_reachable(from, to, seen, n, links, count);
             }
         }
         Replaced replaced = replace_row(row, seen, n, links, count);

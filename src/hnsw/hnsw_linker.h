@@ -29,6 +29,12 @@ public:
     size_t choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max);
 
 private:
+    bool is_linked_back(SlotNumber node, SlotNumber except);
+    bool is_needed(SlotNumber node, SlotNumber from);
+    size_t keep_reachable(SlotNumber from, SlotNumber to, const SlotNumber* seen, size_t n, SlotNumber* links,
+                          size_t count);
+    void force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n);
+
     HnswStore& store_;
     ArenaVec<uint8> codes_;
     ArenaVec<Neighbor> neighbors_;
