@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_server make_items recall_sql recall misses duplicates answers
+our @EXPORT = qw(new_server make_items recall_sql recall misses misses_by_width duplicates answers
   background wait_for finish log_of log_is_clean index_size);
 
 # SQL function vec(i, dims): the i-th vector of an endless set in 40 clusters, the same in every run.
@@ -75,17 +75,32 @@ sub recall
 	return $node->safe_psql('postgres', ($o{before} // '') . "SET client_min_messages = warning;" . recall_sql(%o));
 }
 
-# How many of the rows that match a condition does a search for their own vector not find?
-sub misses
+# Rows that match a condition and that a search for their own vector does not find: (at ef_search 200, where a row may
+# be missed as any approximate answer may; at 65,535, which visits all that is reachable).
+sub misses_by_width
 {
 	my ($node, $where) = @_;
 	$where //= 'true';
-	return $node->safe_psql('postgres', qq{
-		SET enable_seqscan = off;
-		SET hnsw.ef_search = 200;
-		SELECT count(*) FROM (SELECT * FROM items WHERE $where) i LEFT JOIN LATERAL
+	my $not_found = sub {
+		my ($from) = @_;
+		return "SELECT i.* FROM (SELECT id, embedding FROM $from) i LEFT JOIN LATERAL
 			(SELECT embedding <-> i.embedding AS distance FROM items ORDER BY embedding <-> i.embedding LIMIT 1) n ON true
-		WHERE n.distance IS DISTINCT FROM 0;});
+			WHERE n.distance IS DISTINCT FROM 0";
+	};
+	return split /\n/, $node->safe_psql('postgres', "SET enable_seqscan = off; SET client_min_messages = warning;
+		SET hnsw.ef_search = 200;
+		CREATE TEMP TABLE missed AS " . $not_found->("items WHERE $where") . ";
+		SELECT count(*) FROM missed;
+		SET hnsw.ef_search = 65535; SET hnsw.max_scan_tuples = 2147483647;
+		SELECT count(*) FROM (" . $not_found->('missed') . ") s;");
+}
+
+# How many of the rows that match a condition cannot be reached?
+sub misses
+{
+	my ($narrow, $wide) = misses_by_width(@_);
+	note "not found at ef_search 200: $narrow";
+	return $wide;
 }
 
 # Rows that searches return twice.
