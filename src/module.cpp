@@ -30,7 +30,7 @@ extern "C" bool check_simd(int* value, void**, GucSource) {
     return false;
 }
 
-extern "C" void assign_simd(int value, void*) { vext::simd::active = vext::simd::table_for(static_cast<Level>(value)); }
+extern "C" void assign_simd(int value, void*) { vext::simd::select(static_cast<Level>(value)); }
 
 }  // namespace
 
@@ -43,7 +43,7 @@ void _PG_init(void) {
                 errdetail("This session has loaded pgvector's library, which defines the same settings."),
                 errhint("Use databases of their own for the two, and a new session."));
     }
-    vext::simd::active = vext::simd::table_for(Level::automatic);
+    vext::simd::select(Level::automatic);
     DefineCustomEnumVariable("vectorext.simd", "Sets the instruction set of the distance kernels",
                              "For tests; \"auto\" is the best that the machine has.", &simd_level,
                              static_cast<int>(Level::automatic), kSimdLevels, PGC_SUSET, 0, check_simd, assign_simd,

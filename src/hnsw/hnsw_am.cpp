@@ -89,11 +89,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
     if (is_null[0]) return false;
     pg::ScratchContext scratch{"hnsw insert"};
     auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
-    index::VectorValue value = index::vector_value(static_cast<codec::Element>(index->meta.element), values[0]);
-    if (value.dim != index->dim()) {
-        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-                errmsg("expected %u dimensions, not %u", index->dim(), value.dim));
-    }
+    index::VectorValue value = index::value_to_index(index->codec->element, values[0], index->dim());
     auto* floats = static_cast<float*>(palloc(value.dim * sizeof(float)));
     auto* code = static_cast<uint8*>(palloc0(index->layout.code_bytes));
     if (!index->codec->encode(value.elements, value.dim, floats, code)) return false;

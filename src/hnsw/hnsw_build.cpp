@@ -357,11 +357,7 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     auto& b = *static_cast<Build*>(state);
     if (is_null[0]) return;
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
-    index::VectorValue value = index::vector_value(static_cast<codec::Element>(b.index.meta.element), values[0]);
-    if (value.dim != b.index.dim()) {
-        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-                errmsg("expected %u dimensions, not %u", b.index.dim(), value.dim));
-    }
+    index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
     if (b.inserter == nullptr) {
         load_row(b, value.elements, tid);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {

@@ -38,12 +38,6 @@ uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
     return low;
 }
 
-void copy_meta(Relation rel, HnswMeta* meta) {
-    pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-    *meta = *meta_of(pin.page());
-}
-
 }  // namespace
 
 HnswMeta* meta_of(Page page) { return reinterpret_cast<HnswMeta*>(page::slot_at(page, kMetaShape, 0)); }
@@ -145,7 +139,11 @@ HnswIndex open_index(Relation rel) {
 
 EntryPoint read_entry(Relation rel) {
     HnswMeta meta;
-    copy_meta(rel, &meta);
+    {
+        pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        meta = *meta_of(pin.page());
+    }
     if (meta.entry_level > static_cast<uint32>(kMaxLevel)) {
         page::report_corrupted(rel, format::kHnswMetaBlock, "an entry point of an impossible level");
     }

@@ -79,6 +79,14 @@ VectorValue vector_value(Element element, Datum datum) {
     report_not_supported();
 }
 
+VectorValue value_to_index(Element element, Datum datum, uint32 dim) {
+    VectorValue value = vector_value(element, datum);
+    if (value.dim != dim) {
+        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %u dimensions, not %u", dim, value.dim));
+    }
+    return value;
+}
+
 void check_dimensions(Element element, uint32 expected, uint32 found) {
     if (found == expected) return;
     if (element == Element::bit) {

@@ -29,6 +29,9 @@ struct VectorValue {
 };
 VectorValue vector_value(codec::Element element, Datum datum);
 
+// The same of a value to be indexed. ERROR where it has other dimensions than the index.
+VectorValue value_to_index(codec::Element element, Datum datum, uint32 dim);
+
 // Of a column that is indexed, whatever its pages could hold.
 uint32 max_dimensions(codec::Element element);
 
