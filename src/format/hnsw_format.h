@@ -7,6 +7,8 @@
 
 #include "pg/postgres.h"
 
+#include "format/page_format.h"
+
 namespace vext::format {
 
 inline constexpr uint32 kHnswMagic = 0x56585448;  // "HTXV" in a hex dump
@@ -14,23 +16,7 @@ inline constexpr uint32 kHnswVersion = 1;
 inline constexpr BlockNumber kHnswMetaBlock = 0;
 inline constexpr int kMaxAttributes = 8;
 
-// A slot number: block * slots_per_page + slot, for the kind of page at hand. The all-ones value is none.
-using SlotNumber = uint32;
-inline constexpr SlotNumber kNoSlot = 0xFFFFFFFFu;
-
-// What a page holds: slots of one size. Stored, never renumber.
-enum class PageKind : uint16 { meta = 0, nodes = 1, base_links = 2, upper_links = 3, postings = 4 };
 inline constexpr int kSlotKinds = 4;  // nodes to postings
-
-// The special space of every page.
-struct PageTail {
-    BlockNumber next_free;  // next page of this kind with free slots, while `listed`
-    uint16 kind;            // PageKind
-    uint8 listed;           // the page is in its kind's list of pages with free slots
-    uint8 page_id;          // kPageId, for people with a hex dump
-};
-static_assert(sizeof(PageTail) == 8 && std::is_trivially_copyable_v<PageTail>);
-inline constexpr uint8 kPageId = 0xA7;
 
 struct HnswAttribute {
     uint8 type;  // 0: no attribute; the kinds come with filters

@@ -29,13 +29,6 @@ relopt_enum_elt_def kQuantizations[] = {
     {nullptr, 0},
 };
 
-const config_enum_entry kIterativeScans[] = {
-    {"off", static_cast<int>(IterativeScan::off), false},
-    {"relaxed_order", static_cast<int>(IterativeScan::relaxed_order), false},
-    {"strict_order", static_cast<int>(IterativeScan::strict_order), false},
-    {nullptr, 0, false},
-};
-
 bytea* parse_options(Datum options, bool validate) {
     static const relopt_parse_elt table[] = {
         {"m", RELOPT_TYPE_INT, offsetof(OptionValues, m)},
@@ -54,25 +47,6 @@ const char* phase_name(int64 phase) {
         case BuildPhase::writing: return "writing pages";
     }
     return nullptr;
-}
-
-// An operator class must name functions that we know; its one operator orders by a float8.
-bool validate(Oid opclass) {
-    HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
-    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass);
-    auto* form = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple));
-    Oid proc = get_opfamily_proc(form->opcfamily, form->opcintype, form->opcintype, index::kDistanceProc);
-    Oid op = get_opfamily_member(form->opcfamily, form->opcintype, form->opcintype, 1);
-    bool ok = OidIsValid(proc) && OidIsValid(op) && get_func_rettype(proc) == FLOAT8OID &&
-              get_op_rettype(op) == FLOAT8OID;
-    if (!ok) {
-        ereport(INFO, errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                errmsg("operator class \"%s\" of access method hnsw lacks a distance function or operator of type "
-                       "double precision",
-                       NameStr(form->opcname)));
-    }
-    ReleaseSysCache(tuple);
-    return ok;
 }
 
 bytea* options_callback(Datum options, bool check) { return parse_options(options, check); }
@@ -112,7 +86,7 @@ void init_access_method() {
                             "Valid range is 1..65535.", &settings.ef_search, 40, 1, 65535, PGC_USERSET, 0, nullptr,
                             nullptr, nullptr);
     DefineCustomEnumVariable("hnsw.iterative_scan", "Sets the mode for iterative scans", nullptr,
-                             &settings.iterative_scan, static_cast<int>(IterativeScan::strict_order), kIterativeScans,
+                             &settings.iterative_scan, static_cast<int>(IterativeScan::strict_order), index::kIterativeScans,
                              PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("hnsw.max_scan_tuples", "Sets the max number of tuples to visit for iterative scans",
                             nullptr, &settings.max_scan_tuples, 20000, 1, INT_MAX, PGC_USERSET, 0, nullptr, nullptr,
@@ -160,7 +134,7 @@ static IndexBulkDeleteResult* vext_hnsw_bulk_delete(IndexVacuumInfo* info, Index
 }
 
 static IndexBulkDeleteResult* vext_hnsw_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    return vext::hnsw::vacuum_cleanup(info, stats);
+    return vext::index::vacuum_cleanup(info, stats);
 }
 
 static void vext_hnsw_estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
@@ -169,7 +143,7 @@ static void vext_hnsw_estimate_cost(PlannerInfo* root, IndexPath* path, double l
 }
 
 static bytea* vext_hnsw_options(Datum options, bool check) { return vext::hnsw::options_callback(options, check); }
-static bool vext_hnsw_validate(Oid opclass) { return vext::hnsw::validate(opclass); }
+static bool vext_hnsw_validate(Oid opclass) { return vext::index::validate_opclass(opclass, "hnsw"); }
 static char* vext_hnsw_phase_name(int64 phase) { return const_cast<char*>(vext::hnsw::phase_name(phase)); }
 
 PG_FUNCTION_INFO_V1(hnswhandler);
@@ -177,12 +151,8 @@ PGDLLEXPORT Datum hnswhandler(PG_FUNCTION_ARGS);
 
 Datum hnswhandler(PG_FUNCTION_ARGS) {
     (void)fcinfo;
-    IndexAmRoutine* am = makeNode(IndexAmRoutine);
+    IndexAmRoutine* am = vext::index::make_routine();
     am->amsupport = vext::index::kSupportProcs;
-    am->amcanorderbyop = true;
-    am->amoptionalkey = true;
-    am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
-    am->amkeytype = InvalidOid;
     am->ambuild = vext_hnsw_build;
     am->ambuildempty = vext_hnsw_build_empty;
     am->aminsert = vext_hnsw_insert;

@@ -5,11 +5,12 @@
 
 #include "codec/codec.h"
 #include "hnsw/hnsw_index.h"
+#include "index/access_method.h"
 
 namespace vext::hnsw {
 
 // ---- options and settings: hnsw_am.cpp
-enum class IterativeScan : int { off, relaxed_order, strict_order };
+using index::IterativeScan;
 
 struct Settings {
     int ef_search;
@@ -45,7 +46,6 @@ void end_scan(IndexScanDesc scan);
 // ---- hnsw_vacuum.cpp
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                    IndexBulkDeleteCallback is_dead, void* state);
-IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
 
 // ---- hnsw_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

@@ -7,7 +7,9 @@
 #include "hnsw/hnsw_insert.h"
 #include "hnsw/hnsw_memory.h"
 #include "hnsw/hnsw_order.h"
+#include "index/access_method.h"
 #include "index/opclass.h"
+#include "page/page_writer.h"
 #include "pg/guards.h"
 
 namespace vext::hnsw {
@@ -20,6 +22,8 @@ using format::HnswPostingEntry;
 using format::kNoSlot;
 using format::kPostingCapacity;
 using format::PageKind;
+using page::blocks_for;
+using page::nth_slot;
 
 namespace {
 
@@ -89,50 +93,9 @@ struct Build {
     double indexed = 0;
 };
 
-void set_phase(BuildPhase phase, int64 total) {
-    const int what[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
-    const int64 values[] = {static_cast<int64>(phase), total, 0};
-    pgstat_progress_update_multi_param(3, what, values);
-}
+void set_phase(BuildPhase phase, int64 total) { index::set_build_phase(static_cast<int>(phase), total); }
 
 // ---- pages -----------------------------------------------------------------------------------------
-
-// Fills the pages of one kind, slot after slot, at the end of the relation.
-class PageWriter {
-public:
-    PageWriter(const HnswIndex& index, const SlotShape& shape) : index_(index), shape_(shape) {}
-
-    // The next slot; its page is locked until the next call or finish().
-    char* next(SlotNumber expected) {
-        if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
-            finish();
-            CHECK_FOR_INTERRUPTS();
-            buffer_ = pg::extend_relation(index_.rel);
-            used_ = 0;
-            page::init_page(BufferGetPage(buffer_), shape_);
-        }
-        BlockNumber block = BufferGetBlockNumber(buffer_);
-        if (shape_.number(block, used_) != expected) elog(ERROR, "hnsw build: slot at an unexpected place");
-        return page::slot_at(BufferGetPage(buffer_), shape_, used_++);
-    }
-
-    // Gives the last page when it has room left, else InvalidBlockNumber.
-    BlockNumber finish() {
-        if (buffer_ == InvalidBuffer) return InvalidBlockNumber;
-        BlockNumber roomy = used_ < shape_.per_page ? BufferGetBlockNumber(buffer_) : InvalidBlockNumber;
-        if (roomy != InvalidBlockNumber) page::tail_of(BufferGetPage(buffer_))->listed = 1;
-        MarkBufferDirty(buffer_);
-        UnlockReleaseBuffer(buffer_);
-        buffer_ = InvalidBuffer;
-        return roomy;
-    }
-
-private:
-    const HnswIndex& index_;
-    const SlotShape& shape_;
-    Buffer buffer_ = InvalidBuffer;
-    uint32 used_ = 0;
-};
 
 // Numbers of the slots that a graph takes, in the order in which they are written: nodes, rows of level 0 where
 // they are not inline, rows of upper levels, postings.
@@ -147,18 +110,6 @@ struct Placement {
     ArenaVec<SlotNumber> posting;  // by node: its first chunk
     BlockNumber first[format::kSlotKinds];
 };
-
-SlotNumber nth_slot(const SlotShape& shape, BlockNumber first, size_t n) {
-    size_t block = first + n / shape.per_page;
-    if (block >= shape.block_limit()) {
-        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for one hnsw index"));
-    }
-    return shape.number(static_cast<BlockNumber>(block), static_cast<uint32>(n % shape.per_page));
-}
-
-BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
-    return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
-}
 
 void place(Build& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
@@ -202,7 +153,7 @@ void copy_row(const Placement& p, const uint32* row, SlotNumber* out) {
 
 BlockNumber write_nodes(Build& b, const Placement& p) {
     const HnswLayout& layout = b.index.layout;
-    PageWriter writer{b.index, layout.nodes};
+    page::PageWriter writer{b.index.rel, layout.nodes};
     for (size_t i = 0; i < p.order.size(); i++) {
         uint32 id = p.order[i];
         auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id]));
@@ -226,7 +177,7 @@ BlockNumber write_nodes(Build& b, const Placement& p) {
 }
 
 BlockNumber write_rows(Build& b, const Placement& p, const SlotShape& shape, BlockNumber first, bool upper) {
-    PageWriter writer{b.index, shape};
+    page::PageWriter writer{b.index.rel, shape};
     size_t at = 0;
     for (uint32 id : p.order) {
         int top = upper ? b.graph.levels[id] : 0;
@@ -246,7 +197,7 @@ BlockNumber write_rows(Build& b, const Placement& p, const SlotShape& shape, Blo
 
 BlockNumber write_postings(Build& b, const Placement& p) {
     const SlotShape& shape = b.index.layout.postings;
-    PageWriter writer{b.index, shape};
+    page::PageWriter writer{b.index.rel, shape};
     size_t chunk = 0;
     HnswPosting* posting = nullptr;
     for (size_t i = 0; i < b.duplicates.size(); i++) {
@@ -292,15 +243,7 @@ void write_pages(Build& b) {
 }
 
 void create_meta_page(Relation rel, ForkNumber fork, const HnswMeta& meta) {
-    Buffer buffer = pg::extend_fork(rel, fork);
-    {
-        pg::CriticalSection critical;
-        init_meta_page(BufferGetPage(buffer), meta);
-        MarkBufferDirty(buffer);
-        // The init fork of an unlogged index must survive a crash.
-        if (fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
-    }
-    UnlockReleaseBuffer(buffer);
+    page::create_first_page(rel, fork, [&](Page page) { init_meta_page(page, meta); });
 }
 
 // ---- rows ------------------------------------------------------------------------------------------

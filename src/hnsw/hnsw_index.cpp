@@ -1,5 +1,6 @@
 #include "hnsw/hnsw_index.h"
 
+#include "index/access_method.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
 
@@ -29,13 +30,9 @@ HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
 
 // The most dimensions whose code leaves room for a node's slot.
 uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
-    uint32 low = 0, high = index::max_dimensions(codec->element) + 1;
-    while (high - low > 1) {
-        uint32 middle = (low + high) / 2;
-        bool fits = make_layout(codec->bytes(middle), 2, attributes).nodes.per_page > 0;
-        (fits ? low : high) = middle;
-    }
-    return low;
+    return index::most_dimensions(index::max_dimensions(codec->element), [&](uint32 dim) {
+        return make_layout(codec->bytes(dim), 2, attributes).nodes.per_page > 0;
+    });
 }
 
 }  // namespace
@@ -49,10 +46,7 @@ void init_meta_page(Page page, const HnswMeta& meta) {
 
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
-    int dimensions = TupleDescAttr(rel->rd_att, 0)->atttypmod;
-    if (dimensions < 0) {
-        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"));
-    }
+    uint32 dimensions = index::column_dimensions(rel);
     if (options.ef_construction < 2 * options.m) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                 errmsg("ef_construction must be greater than or equal to 2 * m"));
@@ -60,28 +54,20 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     HnswIndex index{};
     index.rel = rel;
     auto id = options.codec == 0 ? codec::default_codec(meaning.element) : static_cast<codec::CodecId>(options.codec);
-    index.codec = codec::find(id, meaning.element, meaning.metric);
-    if (index.codec == nullptr) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("quantization \"%s\" is not supported for this operator class",
-                       codec::codec_name(id)));
-    }
+    index.codec = index::choose_codec(id, meaning.element, meaning.metric);
     uint32 limit = max_dimensions(index.codec, 0);
-    if (static_cast<uint32>(dimensions) > limit) {
-        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                errmsg("column cannot have more than %u dimensions for hnsw index", limit),
-                codec::find(codec::CodecId::sq8, meaning.element, meaning.metric) != nullptr &&
-                        id == codec::CodecId::none
-                    ? errhint("quantization = 'sq8' takes less room.")
-                    : 0);
+    if (dimensions > limit) {
+        bool sq8_helps = id == codec::CodecId::none &&
+                         codec::find(codec::CodecId::sq8, meaning.element, meaning.metric) != nullptr;
+        index::report_too_wide(limit, "hnsw", sq8_helps);
     }
-    size_t code_bytes = index.codec->bytes(static_cast<uint32>(dimensions));
+    size_t code_bytes = index.codec->bytes(dimensions);
     index.layout = make_layout(code_bytes, static_cast<uint32>(options.m), 0);
 
     HnswMeta& meta = index.meta;
     meta.magic = format::kHnswMagic;
     meta.version = format::kHnswVersion;
-    meta.dimensions = static_cast<uint32>(dimensions);
+    meta.dimensions = dimensions;
     meta.element = static_cast<uint8>(meaning.element);
     meta.metric = static_cast<uint8>(meaning.metric);
     meta.codec = static_cast<uint8>(id);
@@ -129,11 +115,7 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
 
 HnswIndex open_index(Relation rel) {
     HnswIndex index;
-    if (const char* problem = try_open_index(rel, &index)) {
-        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-                errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(rel)),
-                errdetail_internal("%s", problem), errhint("REINDEX the index."));
-    }
+    if (const char* problem = try_open_index(rel, &index)) index::report_not_valid(rel, "hnsw", problem);
     return index;
 }
 

@@ -1,13 +1,12 @@
 // Index scans: ORDER BY distance. Rows are handed out in the order of certain lower bounds of their distances; the
 // executor computes the true distances and reorders (xs_recheckorderby).
 #include <cmath>
-#include <cstring>
 #include <new>
 
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
-#include "index/opclass.h"
+#include "index/order_scan.h"
 
 namespace vext::hnsw {
 
@@ -59,19 +58,11 @@ struct Scan {
     SlotNumber next_posting = kNoSlot;
     Result current{};
     size_t ef = 0;
-    float last_bound = -HUGE_VALF;
-    bool drained = false;     // no further batch
-    bool every_row = false;   // no distance orders the rows: all are returned, block by block
-    bool null_bound = false;  // the query is NULL, else its norm is zero and all distances are NaN
+    index::OrderKeeper order;
+    bool drained = false;  // no further batch
+    index::OrderBy by{};   // every_row: block by block
     BlockNumber next_block = 0;
 };
-
-struct ScanState {
-    MemoryContext context;
-    Scan* scan;
-};
-
-ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 
 void add_result(Scan& s, const Candidate& c) { s.results.push_back({s.store.lower_bound(c), c.node, c.generation}); }
 
@@ -218,7 +209,7 @@ bool next_node(Scan& s) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (s.next_result == s.results.size()) {
-            if (s.every_row) {
+            if (s.by.every_row) {
                 if (!next_page_of_nodes(s)) return false;
             } else {
                 if (s.drained) return false;
@@ -227,14 +218,13 @@ bool next_node(Scan& s) {
             }
         }
         const Result& c = s.results[s.next_result++];
-        if (!s.every_row && c.bound < s.last_bound) {
-            // A later batch found something nearer than what was handed out already.
-            if (settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;
-        }
+        // A later batch may find something nearer than what was handed out already.
+        bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::strict_order);
+        if (!s.by.every_row && !s.order.may_follow(c.bound, strict)) continue;
         read_rows(s, c);
         while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
         if (s.rows.empty()) continue;
-        if (!s.every_row) s.last_bound = std::max(s.last_bound, c.bound);
+        if (!s.by.every_row) s.order.handed_out(c.bound);
         return true;
     }
 }
@@ -251,29 +241,11 @@ bool next_row(Scan& s) {
 // ---- start -----------------------------------------------------------------------------------------
 
 Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
-    if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order"));
-    }
-    if (!IsMVCCSnapshot(scan->xs_snapshot)) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("non-MVCC snapshots are not supported with hnsw"));
-    }
+    index::check_scan(scan, "hnsw");
     auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), context);
     s->code = static_cast<uint8*>(palloc0(s->index.layout.code_bytes));
-    const ScanKeyData& order_by = scan->orderByData[0];
-    if (order_by.sk_flags & SK_ISNULL) {
-        s->every_row = s->null_bound = true;
-        return s;
-    }
-    uint32 dim = s->index.dim();
-    auto element = static_cast<codec::Element>(s->index.meta.element);
-    index::VectorValue query = index::vector_value(element, order_by.sk_argument);
-    index::check_dimensions(element, dim, query.dim);
-    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
-    if (!s->index.codec->encode(query.elements, dim, scratch, s->code)) {
-        s->every_row = true;
-        return s;
-    }
+    s->by = index::read_order_by(scan, s->index.codec, s->index.dim(), s->code);
+    if (s->by.every_row) return s;
     s->store.set_query(s->code, true);
     first_batch(*s);
     return s;
@@ -282,53 +254,22 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
 }  // namespace
 
 IndexScanDesc begin_scan(Relation rel, int keys, int order_bys) {
-    IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
-    auto* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
-    state->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
-    scan->opaque = state;
-    if (order_bys > 0) {
-        scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
-        scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * order_bys));
-    }
-    return scan;
+    return index::begin_scan<Scan>(rel, keys, order_bys, "hnsw scan");
 }
 
 void rescan(IndexScanDesc scan, ScanKey keys, int, ScanKey order_bys, int) {
-    ScanState* state = state_of(scan);
-    state->scan = nullptr;
-    MemoryContextReset(state->context);
-    if (keys != nullptr && scan->numberOfKeys > 0) {
-        memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
-    }
-    if (order_bys != nullptr && scan->numberOfOrderBys > 0) {
-        memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
-    }
+    index::rescan<Scan>(scan, keys, order_bys);
 }
 
 bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     Assert(ScanDirectionIsForward(direction));
     (void)direction;
-    ScanState* state = state_of(scan);
-    if (state->scan == nullptr) {
-        pgstat_count_index_scan(scan->indexRelation);
-        MemoryContext outer = MemoryContextSwitchTo(state->context);
-        state->scan = start_scan(scan, state->context);
-        MemoryContextSwitchTo(outer);
-    }
-    Scan& s = *state->scan;
+    Scan& s = index::search_of<Scan>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     if (!next_row(s)) return false;
-    scan->xs_heaptid = s.rows[s.next_row++];
-    scan->xs_recheck = false;
-    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row;
-    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row ? get_float8_nan() : s.current.bound);
-    scan->xs_orderbynulls[0] = s.every_row && s.null_bound;
+    index::return_row(scan, s.rows[s.next_row++], s.index.codec->exact, s.by, s.current.bound);
     return true;
 }
 
-void end_scan(IndexScanDesc scan) {
-    MemoryContextDelete(state_of(scan)->context);
-    pfree(scan->opaque);
-    scan->opaque = nullptr;
-}
+void end_scan(IndexScanDesc scan) { index::end_scan<Scan>(scan); }
 
 }  // namespace vext::hnsw

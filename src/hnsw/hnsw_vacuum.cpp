@@ -274,14 +274,11 @@ void reconnect(Vacuum& v) {
 
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                    IndexBulkDeleteCallback is_dead, void* state) {
-    if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
-    stats->num_index_tuples = 0;
+    stats = index::start_bulk_delete(stats);
     // An index that cannot be read must not stop the vacuum of its table.
     HnswIndex index;
     if (const char* problem = try_open_index(info->index, &index)) {
-        ereport(WARNING, errcode(ERRCODE_INDEX_CORRUPTED),
-                errmsg("hnsw index \"%s\" is not valid", RelationGetRelationName(info->index)),
-                errdetail_internal("%s", problem), errhint("REINDEX the index."));
+        index::warn_not_valid(info->index, "hnsw", problem);
         return stats;
     }
     pg::ScratchContext scratch{"hnsw vacuum"};
@@ -293,17 +290,6 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
         free_slots(*v);
         reconnect(*v);
     }
-    return stats;
-}
-
-IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    if (info->analyze_only) return stats;
-    if (stats == nullptr) {
-        stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
-        stats->num_index_tuples = info->num_heap_tuples;
-        stats->estimated_count = true;
-    }
-    stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }
 

@@ -39,8 +39,9 @@ const Row kRows[] = {
     {jaccard_distance, false, {Element::bit, Metric::jaccard}},
 };
 
-[[noreturn]] void report_not_supported() {
-    ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for hnsw index"));
+[[noreturn]] void report_not_supported(const char* access_method) {
+    ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+            errmsg("type not supported for %s index", access_method));
     pg_unreachable();
 }
 
@@ -61,7 +62,7 @@ OpclassMeaning opclass_meaning(Relation index) {
         if (row.meaning.element == Element::bit && TupleDescAttr(index->rd_att, 0)->atttypid != BITOID) break;
         return row.meaning;
     }
-    report_not_supported();
+    report_not_supported(get_am_name(index->rd_rel->relam));
 }
 
 uint32 max_dimensions(Element element) { return element == Element::bit ? 64000 : 16000; }
@@ -76,7 +77,8 @@ VectorValue vector_value(Element element, Datum datum) {
         }
         case Element::sparse: break;
     }
-    report_not_supported();
+    elog(ERROR, "a vector of unknown type %d", static_cast<int>(element));
+    pg_unreachable();
 }
 
 VectorValue value_to_index(Element element, Datum datum, uint32 dim) {

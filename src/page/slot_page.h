@@ -4,7 +4,7 @@
 
 #include "pg/postgres.h"
 
-#include "format/hnsw_format.h"
+#include "format/page_format.h"
 
 namespace vext::page {
 

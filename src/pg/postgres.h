@@ -27,6 +27,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/progress.h"
+#include "commands/defrem.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
 #include "common/shortest_dec.h"

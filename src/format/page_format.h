@@ -1,0 +1,38 @@
+// What the pages of all indexes share: slot numbers, kinds, and the special space. README.md beside this file draws them.
+#pragma once
+
+#include <type_traits>
+
+#include "pg/postgres.h"
+
+namespace vext::format {
+
+// A slot number: block * slots_per_page + slot, for the kind of page at hand. The all-ones value is none.
+using SlotNumber = uint32;
+inline constexpr SlotNumber kNoSlot = 0xFFFFFFFFu;
+
+// What a page holds: slots of one size. Stored, never renumber.
+enum class PageKind : uint16 {
+    meta = 0,
+    nodes = 1,  // of hnsw: nodes to postings
+    base_links = 2,
+    upper_links = 3,
+    postings = 4,
+    lists = 8,  // of ivfflat: lists to mean
+    centroids = 9,
+    entries = 10,
+    vectors = 11,
+    mean = 12,
+};
+
+// The special space of every page.
+struct PageTail {
+    BlockNumber next_free;  // next page with free slots, while `listed`
+    uint16 kind;            // PageKind
+    uint8 listed;           // the page is in a list of pages with free slots, or of free pages
+    uint8 page_id;          // kPageId, for people with a hex dump
+};
+static_assert(sizeof(PageTail) == 8 && std::is_trivially_copyable_v<PageTail>);
+inline constexpr uint8 kPageId = 0xA7;
+
+}  // namespace vext::format

@@ -1,0 +1,103 @@
+#include "index/access_method.h"
+
+#include "index/opclass.h"
+
+namespace vext::index {
+
+const config_enum_entry kIterativeScans[] = {
+    {"off", static_cast<int>(IterativeScan::off), false},
+    {"relaxed_order", static_cast<int>(IterativeScan::relaxed_order), false},
+    {"strict_order", static_cast<int>(IterativeScan::strict_order), false},
+    {nullptr, 0, false},
+};
+
+IndexAmRoutine* make_routine() {
+    IndexAmRoutine* am = makeNode(IndexAmRoutine);
+    am->amcanorderbyop = true;
+    am->amoptionalkey = true;
+    am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    am->amkeytype = InvalidOid;
+    return am;
+}
+
+bool validate_opclass(Oid opclass, const char* access_method) {
+    HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass);
+    auto* form = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple));
+    Oid proc = get_opfamily_proc(form->opcfamily, form->opcintype, form->opcintype, kDistanceProc);
+    Oid op = get_opfamily_member(form->opcfamily, form->opcintype, form->opcintype, 1);
+    bool ok = OidIsValid(proc) && OidIsValid(op) && get_func_rettype(proc) == FLOAT8OID &&
+              get_op_rettype(op) == FLOAT8OID;
+    if (!ok) {
+        ereport(INFO, errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                errmsg("operator class \"%s\" of access method %s lacks a distance function or operator of type "
+                       "double precision",
+                       NameStr(form->opcname), access_method));
+    }
+    ReleaseSysCache(tuple);
+    return ok;
+}
+
+void set_build_phase(int phase, int64 total) {
+    const int what[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
+    const int64 values[] = {phase, total, 0};
+    pgstat_progress_update_multi_param(3, what, values);
+}
+
+void set_build_progress(int64 done) { pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done); }
+
+uint32 column_dimensions(Relation index) {
+    int dimensions = TupleDescAttr(index->rd_att, 0)->atttypmod;
+    if (dimensions < 0) {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"));
+    }
+    return static_cast<uint32>(dimensions);
+}
+
+const codec::Codec* choose_codec(codec::CodecId id, codec::Element element, codec::Metric metric) {
+    const codec::Codec* codec = codec::find(id, element, metric);
+    if (codec == nullptr) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("quantization \"%s\" is not supported for this operator class", codec::codec_name(id)));
+    }
+    return codec;
+}
+
+void report_too_wide(uint32 limit, const char* access_method, bool sq8_helps) {
+    ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+            errmsg("column cannot have more than %u dimensions for %s index", limit, access_method),
+            sq8_helps ? errhint("quantization = 'sq8' takes less room.") : 0);
+    pg_unreachable();
+}
+
+void report_not_valid(Relation index, const char* access_method, const char* problem) {
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("%s index \"%s\" is not valid", access_method, RelationGetRelationName(index)),
+            errdetail_internal("%s", problem), errhint("REINDEX the index."));
+    pg_unreachable();
+}
+
+void warn_not_valid(Relation index, const char* access_method, const char* problem) {
+    ereport(WARNING, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("%s index \"%s\" is not valid", access_method, RelationGetRelationName(index)),
+            errdetail_internal("%s", problem), errhint("REINDEX the index."));
+}
+
+IndexBulkDeleteResult* start_bulk_delete(IndexBulkDeleteResult* stats) {
+    if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+    stats->num_index_tuples = 0;
+    return stats;
+}
+
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+    if (info->analyze_only) return stats;
+    if (stats == nullptr) {
+        stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+        stats->num_index_tuples = info->num_heap_tuples;
+        stats->estimated_count = true;
+    }
+    stats->num_pages = RelationGetNumberOfBlocks(info->index);
+    return stats;
+}
+
+}  // namespace vext::index

@@ -1,0 +1,50 @@
+// What the access methods' callbacks have in common.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+
+namespace vext::index {
+
+// A routine with the flags of all our access methods; the caller adds the callbacks.
+IndexAmRoutine* make_routine();
+
+// amvalidate: an operator class must name functions that we know; its one operator orders by a float8.
+bool validate_opclass(Oid opclass, const char* access_method);
+
+// The settings *.iterative_scan.
+enum class IterativeScan : int { off, relaxed_order, strict_order };
+extern const config_enum_entry kIterativeScans[];
+
+// Progress of CREATE INDEX: a phase begins, with so many rows (or steps) to do.
+void set_build_phase(int phase, int64 total);
+void set_build_progress(int64 done);
+
+// ---- new indexes
+// Of the first column. ERROR where it has none.
+uint32 column_dimensions(Relation index);
+// The codec of a quantization that the options name, 0: the default one. ERROR where it cannot be.
+const codec::Codec* choose_codec(codec::CodecId id, codec::Element element, codec::Metric metric);
+// The most dimensions for which fits(dimensions) holds.
+template <typename Fits>
+uint32 most_dimensions(uint32 limit, Fits fits) {
+    uint32 low = 0, high = limit + 1;
+    while (high - low > 1) {
+        uint32 middle = (low + high) / 2;
+        (fits(middle) ? low : high) = middle;
+    }
+    return low;
+}
+[[noreturn]] void report_too_wide(uint32 limit, const char* access_method, bool sq8_helps);
+
+// ---- indexes that cannot be read
+[[noreturn]] void report_not_valid(Relation index, const char* access_method, const char* problem);
+// The same for a vacuum, which must go on with the table.
+void warn_not_valid(Relation index, const char* access_method, const char* problem);
+
+// ---- vacuum
+IndexBulkDeleteResult* start_bulk_delete(IndexBulkDeleteResult* stats);
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
+
+}  // namespace vext::index

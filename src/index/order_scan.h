@@ -1,0 +1,105 @@
+// Index scans that give rows in the order of a distance: the frame around an access method's own search.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+#include "index/opclass.h"
+
+namespace vext::index {
+
+// `Search` is made when the first row is asked for, in a context that goes with the next rescan.
+template <typename Search>
+struct ScanFrame {
+    MemoryContext context;
+    Search* search;
+};
+
+template <typename Search>
+ScanFrame<Search>* frame_of(IndexScanDesc scan) {
+    return static_cast<ScanFrame<Search>*>(scan->opaque);
+}
+
+template <typename Search>
+IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* context_name) {
+    IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
+    auto* frame = static_cast<ScanFrame<Search>*>(palloc0(sizeof(ScanFrame<Search>)));
+    frame->context = AllocSetContextCreateInternal(CurrentMemoryContext, context_name, ALLOCSET_DEFAULT_SIZES);
+    scan->opaque = frame;
+    if (order_bys > 0) {
+        scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
+        scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * order_bys));
+    }
+    return scan;
+}
+
+template <typename Search>
+void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
+    ScanFrame<Search>* frame = frame_of<Search>(scan);
+    frame->search = nullptr;
+    MemoryContextReset(frame->context);
+    if (keys != nullptr && scan->numberOfKeys > 0) {
+        memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+    }
+    if (order_bys != nullptr && scan->numberOfOrderBys > 0) {
+        memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    }
+}
+
+template <typename Search>
+void end_scan(IndexScanDesc scan) {
+    MemoryContextDelete(frame_of<Search>(scan)->context);
+    pfree(scan->opaque);
+    scan->opaque = nullptr;
+}
+
+// The search of a scan; start(context) makes it the first time.
+template <typename Search, typename Start>
+Search& search_of(IndexScanDesc scan, Start start) {
+    ScanFrame<Search>* frame = frame_of<Search>(scan);
+    if (frame->search == nullptr) {
+        pgstat_count_index_scan(scan->indexRelation);
+        MemoryContext outer = MemoryContextSwitchTo(frame->context);
+        frame->search = start(frame->context);
+        MemoryContextSwitchTo(outer);
+    }
+    return *frame->search;
+}
+
+// ERROR for scans that cannot be served.
+void check_scan(IndexScanDesc scan, const char* access_method);
+
+// What a scan orders by. `every_row`: there is no distance that could order rows, all of them are returned.
+struct OrderBy {
+    const void* elements;  // of the query; nullptr: it is NULL
+    bool every_row;
+};
+// Writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
+OrderBy read_order_by(IndexScanDesc scan, const codec::Codec* codec, uint32 dim, uint8* code);
+
+// A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
+inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, float bound) {
+    scan->xs_heaptid = tid;
+    scan->xs_recheck = false;
+    scan->xs_recheckorderby = !exact && !by.every_row;
+    scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
+    scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
+}
+
+// The order of what an iterative scan hands out over its batches.
+class OrderKeeper {
+public:
+    // False for a row that a later batch found nearer than what was handed out already, under strict order.
+    bool may_follow(float bound, bool strict) const { return !strict || bound >= last_; }
+    void handed_out(float bound) {
+        if (bound > last_) last_ = bound;
+    }
+
+private:
+    float last_ = -HUGE_VALF;
+};
+
+}  // namespace vext::index

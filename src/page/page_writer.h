@@ -1,0 +1,75 @@
+// Writing pages of slots in file order, as builds do: without WAL, which logs the whole file at the end.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "page/slot_page.h"
+#include "pg/guards.h"
+
+namespace vext::page {
+
+// The place of the n-th slot of pages that begin at block `first`.
+inline SlotNumber nth_slot(const SlotShape& shape, BlockNumber first, size_t n) {
+    size_t block = first + n / shape.per_page;
+    if (block >= shape.block_limit()) {
+        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for one index"));
+    }
+    return shape.number(static_cast<BlockNumber>(block), static_cast<uint32>(n % shape.per_page));
+}
+
+inline BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
+    return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
+}
+
+// Fills the pages of one kind, slot after slot, at the end of the relation.
+class PageWriter {
+public:
+    PageWriter(Relation index, const SlotShape& shape) : index_(index), shape_(shape) {}
+
+    // The next slot; its page is locked until the next call or finish().
+    char* next(SlotNumber expected) {
+        if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
+            finish();
+            CHECK_FOR_INTERRUPTS();
+            buffer_ = pg::extend_relation(index_);
+            used_ = 0;
+            init_page(BufferGetPage(buffer_), shape_);
+        }
+        BlockNumber block = BufferGetBlockNumber(buffer_);
+        if (shape_.number(block, used_) != expected) elog(ERROR, "index build: slot at an unexpected place");
+        return slot_at(BufferGetPage(buffer_), shape_, used_++);
+    }
+
+    // Gives the last page when it has room left, else InvalidBlockNumber.
+    BlockNumber finish() {
+        if (buffer_ == InvalidBuffer) return InvalidBlockNumber;
+        BlockNumber roomy = used_ < shape_.per_page ? BufferGetBlockNumber(buffer_) : InvalidBlockNumber;
+        if (roomy != InvalidBlockNumber) tail_of(BufferGetPage(buffer_))->listed = 1;
+        MarkBufferDirty(buffer_);
+        UnlockReleaseBuffer(buffer_);
+        buffer_ = InvalidBuffer;
+        return roomy;
+    }
+
+private:
+    Relation index_;
+    const SlotShape& shape_;
+    Buffer buffer_ = InvalidBuffer;
+    uint32 used_ = 0;
+};
+
+// Block 0 of a fork. init(page) writes its contents.
+template <typename Init>
+void create_first_page(Relation rel, ForkNumber fork, Init init) {
+    Buffer buffer = pg::extend_fork(rel, fork);
+    {
+        pg::CriticalSection critical;
+        init(BufferGetPage(buffer));
+        MarkBufferDirty(buffer);
+        // The init fork of an unlogged index must survive a crash.
+        if (fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
+    }
+    UnlockReleaseBuffer(buffer);
+}
+
+}  // namespace vext::page
