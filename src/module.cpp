@@ -1,5 +1,6 @@
 // The library's entry: settings and kernel selection.
 #include "hnsw/hnsw_am.h"
+#include "ivf/ivf_am.h"
 #include "pg/postgres.h"
 #include "simd/kernels.h"
 
@@ -49,5 +50,6 @@ void _PG_init(void) {
                              static_cast<int>(Level::automatic), kSimdLevels, PGC_SUSET, 0, check_simd, assign_simd,
                              nullptr);
     vext::hnsw::init_access_method();
+    vext::ivf::init_access_method();
     MarkGUCPrefixReserved("vectorext");
 }

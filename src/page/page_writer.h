@@ -24,14 +24,15 @@ inline BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
 // Fills the pages of one kind, slot after slot, at the end of the relation.
 class PageWriter {
 public:
-    PageWriter(Relation index, const SlotShape& shape) : index_(index), shape_(shape) {}
+    PageWriter(Relation index, const SlotShape& shape, ForkNumber fork = MAIN_FORKNUM)
+        : index_(index), shape_(shape), fork_(fork) {}
 
     // The next slot; its page is locked until the next call or finish().
     char* next(SlotNumber expected) {
         if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
             finish();
             CHECK_FOR_INTERRUPTS();
-            buffer_ = pg::extend_relation(index_);
+            buffer_ = pg::extend_fork(index_, fork_);
             used_ = 0;
             init_page(BufferGetPage(buffer_), shape_);
         }
@@ -54,6 +55,7 @@ public:
 private:
     Relation index_;
     const SlotShape& shape_;
+    ForkNumber fork_;
     Buffer buffer_ = InvalidBuffer;
     uint32 used_ = 0;
 };

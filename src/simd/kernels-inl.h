@@ -269,6 +269,29 @@ BitCounts common_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept
     return n;
 }
 
+// ---- 1-bit codes
+
+// Nibbles::kGroups groups a step. Sums are of 16 bits: after 256 steps of at most 255 they are moved.
+void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept {
+#ifdef VEXT_NIBBLES
+    constexpr size_t most = 256 * Nibbles::kGroups;
+    for (size_t from = 0; from < groups; from += most) {
+        const size_t end = groups - from < most ? groups : from + most;
+        Nibbles sum = Nibbles::zero();
+        for (size_t g = from; g < end; g += Nibbles::kGroups) sum.add(bits + 16 * g, table + 16 * g);
+        if (from == 0) {
+            sum.store(sums);
+            continue;
+        }
+        uint32_t part[32];
+        sum.store(part);
+        for (size_t r = 0; r < 32; r++) sums[r] += part[r];
+    }
+#else  // no byte shuffle
+    kernels_scalar.sum_nibbles(bits, table, groups, sums);
+#endif
+}
+
 // ---- coding
 
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
@@ -354,6 +377,7 @@ const Kernels VEXT_TABLE = {
     .l1_u8 = l1_u8,
     .differing_bits = differing_bits,
     .common_bits = common_bits,
+    .sum_nibbles = sum_nibbles,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -59,6 +59,11 @@ struct Kernels {
     uint64_t (*differing_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
     BitCounts (*common_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
 
+    // 1-bit codes, 32 rows at a time (FastScan: Andre et al. 2015): sums[r] = sum over g of table[16 g + nibble of row r
+    // in group g]. Group g is 16 bytes of `bits`; byte j has the nibbles of rows j (low) and j + 16 (high).
+    // groups: a multiple of 16.
+    void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
+
     // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8:
     // code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255), round half to even, in float, bit for bit the same on
     // every instruction set (no fused multiply-add); gives the sums of the codes.

@@ -92,6 +92,16 @@ BitCounts common_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept
     return n;
 }
 
+void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept {
+    for (size_t r = 0; r < 32; r++) sums[r] = 0;
+    for (size_t g = 0; g < groups; g++, bits += 16, table += 16) {
+        for (size_t j = 0; j < 16; j++) {
+            sums[j] += table[bits[j] & 15];
+            sums[j + 16] += table[bits[j] >> 4];
+        }
+    }
+}
+
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
     float lo = x[0], hi = x[0];
     for (size_t i = 1; i < dim; i++) {
@@ -151,6 +161,7 @@ const Kernels kernels_scalar = {
     .l1_u8 = l1_u8,
     .differing_bits = differing_bits,
     .common_bits = common_bits,
+    .sum_nibbles = sum_nibbles,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -79,5 +79,44 @@ struct Codes {
     }
 };
 
+// Sums of table entries chosen by nibbles, 32 rows, two groups (one in each half of the registers) a step.
+// Each sum of bytes runs in two vectors of 16-bit lanes: one adds whole lanes, into which the odd bytes spill over, the
+// other the odd bytes alone, which takes them off again at the end.
+#define VEXT_NIBBLES
+struct Nibbles {
+    static constexpr size_t kGroups = 2;
+    __m256i low, low_odd, high, high_odd;  // of rows 0 to 15 and 16 to 31
+
+    static Nibbles zero() {
+        const __m256i z = _mm256_setzero_si256();
+        return {z, z, z, z};
+    }
+    void add(const uint8_t* bits, const uint8_t* table) {
+        const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bits));
+        const __m256i t = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table));
+        const __m256i mask = _mm256_set1_epi8(15);
+        const __m256i a = _mm256_shuffle_epi8(t, _mm256_and_si256(v, mask));
+        const __m256i b = _mm256_shuffle_epi8(t, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask));
+        low = _mm256_add_epi16(low, a);
+        low_odd = _mm256_add_epi16(low_odd, _mm256_srli_epi16(a, 8));
+        high = _mm256_add_epi16(high, b);
+        high_odd = _mm256_add_epi16(high_odd, _mm256_srli_epi16(b, 8));
+    }
+    static void store_rows(__m256i all, __m256i odd, uint32_t* sums) {
+        const __m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
+        const __m256i first = _mm256_unpacklo_epi16(even, odd), last = _mm256_unpackhi_epi16(even, odd);
+        for (const __m256i v : {first, last}) {  // rows 0 to 7, then 8 to 15, of both groups
+            const __m256i sum = _mm256_add_epi32(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(v)),
+                                                 _mm256_cvtepu16_epi32(_mm256_extracti128_si256(v, 1)));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), sum);
+            sums += 8;
+        }
+    }
+    void store(uint32_t* sums) const {
+        store_rows(low, low_odd, sums);
+        store_rows(high, high_odd, sums + 16);
+    }
+};
+
 }  // namespace
 }  // namespace vext::simd

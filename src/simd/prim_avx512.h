@@ -84,5 +84,44 @@ struct Codes {
     }
 };
 
+// Sums of table entries chosen by nibbles, 32 rows, four groups (one in each quarter of the registers) a step.
+// Each sum of bytes runs in two vectors of 16-bit lanes: one adds whole lanes, into which the odd bytes spill over, the
+// other the odd bytes alone, which takes them off again at the end.
+#define VEXT_NIBBLES
+struct Nibbles {
+    static constexpr size_t kGroups = 4;
+    __m512i low, low_odd, high, high_odd;  // of rows 0 to 15 and 16 to 31
+
+    static Nibbles zero() {
+        const __m512i z = _mm512_setzero_si512();
+        return {z, z, z, z};
+    }
+    void add(const uint8_t* bits, const uint8_t* table) {
+        const __m512i v = _mm512_loadu_si512(bits), t = _mm512_loadu_si512(table);
+        const __m512i mask = _mm512_set1_epi8(15);
+        const __m512i a = _mm512_shuffle_epi8(t, _mm512_and_si512(v, mask));
+        const __m512i b = _mm512_shuffle_epi8(t, _mm512_and_si512(_mm512_srli_epi16(v, 4), mask));
+        low = _mm512_add_epi16(low, a);
+        low_odd = _mm512_add_epi16(low_odd, _mm512_srli_epi16(a, 8));
+        high = _mm512_add_epi16(high, b);
+        high_odd = _mm512_add_epi16(high_odd, _mm512_srli_epi16(b, 8));
+    }
+    static void store_rows(__m512i all, __m512i odd, uint32_t* sums) {
+        const __m512i even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
+        const __m512i first = _mm512_unpacklo_epi16(even, odd), last = _mm512_unpackhi_epi16(even, odd);
+        for (const __m512i v : {first, last}) {  // rows 0 to 7, then 8 to 15, of all four groups
+            const __m512i wide = _mm512_add_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)),
+                                                  _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)));
+            // each half of `wide` has one group's eight rows
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), Codes::halves(wide));
+            sums += 8;
+        }
+    }
+    void store(uint32_t* sums) const {
+        store_rows(low, low_odd, sums);
+        store_rows(high, high_odd, sums + 16);
+    }
+};
+
 }  // namespace
 }  // namespace vext::simd

@@ -70,5 +70,31 @@ struct Codes {
     }
 };
 
+// Sums of table entries chosen by nibbles, 32 rows, one group a step.
+#define VEXT_NIBBLES
+struct Nibbles {
+    static constexpr size_t kGroups = 1;
+    uint16x8_t rows[4];
+
+    static Nibbles zero() {
+        const uint16x8_t z = vdupq_n_u16(0);
+        return {{z, z, z, z}};
+    }
+    void add(const uint8_t* bits, const uint8_t* table) {
+        const uint8x16_t v = vld1q_u8(bits), t = vld1q_u8(table);
+        const uint8x16_t a = vqtbl1q_u8(t, vandq_u8(v, vdupq_n_u8(15))), b = vqtbl1q_u8(t, vshrq_n_u8(v, 4));
+        rows[0] = vaddw_u8(rows[0], vget_low_u8(a));
+        rows[1] = vaddw_high_u8(rows[1], a);
+        rows[2] = vaddw_u8(rows[2], vget_low_u8(b));
+        rows[3] = vaddw_high_u8(rows[3], b);
+    }
+    void store(uint32_t* sums) const {
+        for (int i = 0; i < 4; i++) {
+            vst1q_u32(sums + 8 * i, vmovl_u16(vget_low_u16(rows[i])));
+            vst1q_u32(sums + 8 * i + 4, vmovl_high_u16(rows[i]));
+        }
+    }
+};
+
 }  // namespace
 }  // namespace vext::simd

@@ -1,0 +1,137 @@
+#include "codec/rabitq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "codec/rotation.h"
+#include "simd/kernels.h"
+
+namespace vext::codec {
+namespace {
+
+constexpr float kDeviations = 3;
+constexpr float kLargest = std::numeric_limits<float>::max();
+
+float widen(uint16_t upper) {
+    uint32_t word = static_cast<uint32_t>(upper) << 16;
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+// Rounds to the nearest, or away from zero; what does not fit becomes the largest.
+uint16_t narrow(double x, bool up) {
+    auto value = static_cast<float>(std::clamp(x, -1e38, 1e38));
+    uint32_t word;
+    memcpy(&word, &value, sizeof word);
+    return static_cast<uint16_t>((word + (up ? 0xFFFF : 0x8000)) >> 16);
+}
+
+float to_float(double x) { return static_cast<float>(std::clamp<double>(x, -kLargest, kLargest)); }
+
+uint8_t* codes_of(BitBlock* block) { return reinterpret_cast<uint8_t*>(block + 1); }
+const uint8_t* codes_of(const BitBlock* block) { return reinterpret_cast<const uint8_t*>(block + 1); }
+
+// Row r of a group has the low nibble of byte r, or the high one of byte r - 16.
+void put_nibble(uint8_t* group, uint32_t row, uint8_t nibble) {
+    uint8_t& byte = group[row & 15];
+    byte = row < 16 ? static_cast<uint8_t>((byte & 0xF0) | nibble) : static_cast<uint8_t>((byte & 0x0F) | nibble << 4);
+}
+
+}  // namespace
+
+uint32_t bits_for(uint32_t dim) { return std::min(rotated_dims(dim), kMaxBits); }
+
+BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
+                       uint8_t* code) {
+    double sign_r = 0, sign_c = 0, r_sq = 0, r_c = 0;
+    memset(code, 0, bits / 8);
+    for (uint32_t i = 0; i < dims; i++) {
+        double r = static_cast<double>(x[i]) - c[i];
+        r_sq += r * r;
+        r_c += r * c[i];
+        if (i >= bits) continue;
+        bool positive = r > 0;
+        sign_r += std::fabs(r);
+        sign_c += positive ? c[i] : -c[i];
+        code[i / 8] |= static_cast<uint8_t>(positive << i % 8);
+    }
+    double k = sign_r > 0 ? r_sq / sign_r : 0;
+    double along = r_sq > 0 ? sign_r * sign_r / r_sq : 0;
+    double deviation = k * std::sqrt(std::max(0.0, bits - along) / (dims - 1));
+    double factor = inner_product ? 1 : 2;
+    BitFactors f;
+    f.scale = narrow(-factor * k, false);
+    f.error = narrow(factor * deviation, true);
+    // With the factor as it was rounded.
+    f.add = to_float((inner_product ? -r_c : r_sq) - static_cast<double>(widen(f.scale)) * sign_c);
+    return f;
+}
+
+void put_row(BitBlock* block, uint32_t bits, uint32_t row, const BitFactors& factors, const uint8_t* code) {
+    block->add[row] = factors.add;
+    block->scale[row] = factors.scale;
+    block->error[row] = factors.error;
+    uint8_t* group = codes_of(block);
+    for (uint32_t i = 0; i < bits / 4; i++, group += 16) put_nibble(group, row, code[i / 2] >> i % 2 * 4 & 15);
+}
+
+void copy_row(const BitBlock* from, uint32_t from_row, BitBlock* to, uint32_t to_row, uint32_t bits) {
+    to->add[to_row] = from->add[from_row];
+    to->scale[to_row] = from->scale[from_row];
+    to->error[to_row] = from->error[from_row];
+    for (uint32_t i = 0; i < bits / 4; i++) {
+        uint8_t byte = codes_of(from)[16 * i + from_row % 16];
+        put_nibble(codes_of(to) + 16 * i, to_row, from_row < 16 ? byte & 15 : byte >> 4);
+    }
+}
+
+BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table) {
+    // Group by group: from the sum of what is negative to the sum of what is positive.
+    float widest = 0;
+    double lowest = 0, sum = 0;
+    for (uint32_t i = 0; i < bits; i += 4) {
+        float low = 0, width = 0;
+        for (uint32_t j = i; j < i + 4; j++) {
+            low += std::min(q[j], 0.0f);
+            width += std::fabs(q[j]);
+            sum += q[j];
+        }
+        lowest += low;
+        widest = std::max(widest, width);
+    }
+    float step = widest / 255;
+    float inverse = step > 0 ? 1 / step : 0;
+    for (uint32_t i = 0; i < bits; i += 4, table += 16) {
+        float entry[16] = {std::min(q[i], 0.0f) + std::min(q[i + 1], 0.0f) + std::min(q[i + 2], 0.0f) +
+                           std::min(q[i + 3], 0.0f)};
+        entry[0] = -entry[0];
+        for (uint32_t j = 0; j < 4; j++) {
+            for (uint32_t m = 0; m < (1u << j); m++) entry[m + (1u << j)] = entry[m] + q[i + j];
+        }
+        for (int m = 0; m < 16; m++) {
+            table[m] = static_cast<uint8_t>(std::clamp(entry[m] * inverse, 0.0f, 255.0f) + 0.5f);
+        }
+    }
+    return {table - 4 * bits, bits / 4, 2 * step, static_cast<float>(2 * lowest - sum)};
+}
+
+void estimate(const BitQuery& query, const BitBlock* block, float base, float* estimates) {
+    uint32_t sums[kBlockRows];
+    simd::active->sum_nibbles(codes_of(block), query.table, query.groups, sums);
+    for (uint32_t i = 0; i < kBlockRows; i++) {
+        float signs = query.slope * static_cast<float>(static_cast<int32_t>(sums[i])) + query.offset;
+        float e = base + block->add[i] + widen(block->scale[i]) * signs;
+        // NaN counts as far away.
+        e = e < kLargest ? e : kLargest;
+        estimates[i] = e > -kLargest ? e : -kLargest;
+    }
+}
+
+float confidence(const BitBlock* block, uint32_t row, float distance) {
+    return kDeviations * widen(block->error[row]) * distance;
+}
+
+}  // namespace vext::codec

@@ -1,0 +1,52 @@
+// The access method's callbacks, by file.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "index/access_method.h"
+#include "ivf/ivf_index.h"
+
+namespace vext::ivf {
+
+// ---- options and settings: ivf_am.cpp
+using index::IterativeScan;
+
+struct Settings {
+    int probes;
+    int iterative_scan;  // IterativeScan
+    int max_probes;
+};
+extern Settings settings;
+
+inline constexpr int kMaxLists = 32768;
+inline constexpr int kDefaultLists = 100;
+
+IvfOptions read_options(Relation index);
+
+// What ambuildphasename reports; PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE is 1.
+enum class BuildPhase : int { initializing = 1, clustering = 2, assigning = 3, loading = 4 };
+
+void init_access_method();  // from _PG_init
+
+// ---- ivf_build.cpp
+IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
+void build_empty(Relation index);
+
+// ---- ivf_insert.cpp
+bool insert_row(Relation index, Datum* values, bool* is_null, ItemPointer tid);
+
+// ---- ivf_scan.cpp
+IndexScanDesc begin_scan(Relation index, int keys, int order_bys);
+void rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys, int order_by_count);
+bool get_tuple(IndexScanDesc scan, ScanDirection direction);
+void end_scan(IndexScanDesc scan);
+
+// ---- ivf_vacuum.cpp
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                   IndexBulkDeleteCallback is_dead, void* state);
+
+// ---- ivf_cost.cpp
+void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
+                   Selectivity* selectivity, double* correlation, double* pages);
+
+}  // namespace vext::ivf

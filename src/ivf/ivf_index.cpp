@@ -1,0 +1,165 @@
+#include "ivf/ivf_index.h"
+
+#include "codec/rabitq.h"
+#include "index/access_method.h"
+#include "index/opclass.h"
+#include "pg/guards.h"
+
+namespace vext::ivf {
+namespace {
+
+using codec::CodecId;
+using page::make_shape;
+
+constexpr uint32 kMeanFloats = page::kSlotArea / sizeof(float);  // of a page
+
+IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits) {
+    IvfLayout layout{};
+    size_t block = sizeof(IvfBlock) + (bits > 0 ? codec::bit_block_bytes(bits) : 0);
+    layout.block_bytes = static_cast<uint32>(block);
+    layout.blocks_per_page = static_cast<uint32>((page::kSlotArea - sizeof(IvfEntries)) / block);
+    layout.entries = make_shape(PageKind::entries, sizeof(IvfEntries) + layout.blocks_per_page * block);
+    layout.vectors = make_shape(PageKind::vectors, sizeof(IvfVector) + code_bytes);
+    layout.lists = make_shape(PageKind::lists, sizeof(IvfList));
+    layout.centroids = make_shape(PageKind::centroids, centroid_bytes);
+    layout.mean = make_shape(PageKind::mean, kMeanFloats * sizeof(float));
+    return layout;
+}
+
+// The codec of rows. With 1-bit codes the finer ones are those of sq8.
+CodecId row_codec(CodecId quantization) { return quantization == CodecId::rabitq ? CodecId::sq8 : quantization; }
+
+CodecId default_quantization(const index::OpclassMeaning& meaning) {
+    if (meaning.element == codec::Element::bit) return CodecId::none;
+    return meaning.metric == codec::Metric::l1 ? CodecId::sq8 : CodecId::rabitq;
+}
+
+IvfLayout layout_for(const codec::Codec* codec, const codec::Codec* space, uint32 dim, bool with_bits) {
+    return make_layout(codec->bytes(dim), space->bytes(dim), with_bits ? codec::bits_for(dim) : 0);
+}
+
+Space make_space(const IvfMeta& meta) {
+    auto element = static_cast<codec::Element>(meta.element);
+    auto metric = static_cast<codec::Metric>(meta.metric);
+    return {element, space_codec(element, metric), meta.dimensions, is_unit(metric), nullptr};
+}
+
+const float* read_mean(const IvfIndex& index) {
+    auto* mean = static_cast<float*>(palloc(index.dim() * sizeof(float)));
+    for (uint32 at = 0; at < index.dim(); at += kMeanFloats) {
+        BlockNumber block = index.meta.first_mean + at / kMeanFloats;
+        pg::Pin pin{ReadBuffer(index.rel, block)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        page::check_page(index.rel, block, pin.page(), index.layout.mean);
+        memcpy(mean + at, page::slot_at(pin.page(), index.layout.mean, 0),
+               std::min(kMeanFloats, index.dim() - at) * sizeof(float));
+    }
+    return mean;
+}
+
+}  // namespace
+
+IvfMeta* meta_of(Page page) { return reinterpret_cast<IvfMeta*>(page::slot_at(page, kMetaShape, 0)); }
+
+void init_meta_page(Page page, const IvfMeta& meta) {
+    page::init_page(page, kMetaShape);
+    *meta_of(page) = meta;
+}
+
+IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    uint32 dimensions = index::column_dimensions(rel);
+    auto quantization = options.codec == 0 ? default_quantization(meaning) : static_cast<CodecId>(options.codec);
+    if (quantization == CodecId::rabitq && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("quantization \"%s\" is not supported for this operator class",
+                       codec::codec_name(quantization)));
+    }
+    IvfIndex index{};
+    index.rel = rel;
+    index.codec = index::choose_codec(row_codec(quantization), meaning.element, meaning.metric);
+    const codec::Codec* space = space_codec(meaning.element, meaning.metric);
+    bool with_bits = quantization == CodecId::rabitq;
+    uint32 limit = index::most_dimensions(index::max_dimensions(meaning.element), [&](uint32 dim) {
+        IvfLayout layout = layout_for(index.codec, space, dim, with_bits);
+        return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.centroids.per_page > 0;
+    });
+    if (dimensions > limit) {
+        index::report_too_wide(limit, "ivfflat",
+                               quantization == CodecId::none && meaning.element != codec::Element::bit);
+    }
+    if (is_unit(meaning.metric) && dimensions == 1) {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                errmsg("dimensions must be greater than one for this opclass"));
+    }
+    index.layout = layout_for(index.codec, space, dimensions, with_bits);
+
+    IvfMeta& meta = index.meta;
+    meta.magic = format::kIvfMagic;
+    meta.version = format::kIvfVersion;
+    meta.dimensions = dimensions;
+    meta.element = static_cast<uint8>(meaning.element);
+    meta.metric = static_cast<uint8>(meaning.metric);
+    meta.quantization = static_cast<uint8>(quantization);
+    meta.bits = with_bits ? codec::bits_for(dimensions) : 0;
+    meta.code_bytes = static_cast<uint32>(index.codec->bytes(dimensions));
+    meta.blocks_per_page = index.layout.blocks_per_page;
+    meta.first_list = meta.first_centroid = meta.first_mean = InvalidBlockNumber;
+    meta.free_entries = meta.free_vectors = InvalidBlockNumber;
+    index.space = make_space(meta);
+    return index;
+}
+
+const char* try_open_index(Relation rel, IvfIndex* index) {
+    *index = {};
+    index->rel = rel;
+    IvfMeta& meta = index->meta;
+    {
+        pg::Pin pin{ReadBuffer(rel, format::kIvfMetaBlock)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        // An index that another extension or a later version wrote must not be read past its page header.
+        if (!page::has_kind(pin.page(), PageKind::meta)) return "Its first page is not a metapage of vectorext.";
+        meta = *meta_of(pin.page());
+    }
+    if (meta.magic != format::kIvfMagic) return "Its metapage has another magic number.";
+    if (meta.version != format::kIvfVersion) return "It was written by another version.";
+    auto quantization = static_cast<CodecId>(meta.quantization);
+    auto element = static_cast<codec::Element>(meta.element);
+    auto metric = static_cast<codec::Metric>(meta.metric);
+    index->codec = codec::find(row_codec(quantization), element, metric);
+    const codec::Codec* space = space_codec(element, metric);
+    if (index->codec == nullptr || space == nullptr) return "Its codec is not known to this version.";
+    BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+    if (meta.dimensions < 1 || meta.dimensions > index::max_dimensions(element) || meta.lists < 1 ||
+        meta.attributes != 0 || meta.first_list >= blocks || meta.first_centroid >= blocks ||
+        (meta.first_mean != InvalidBlockNumber && meta.first_mean >= blocks)) {
+        return "Its metapage has values out of range.";
+    }
+    bool with_bits = quantization == CodecId::rabitq;
+    index->layout = layout_for(index->codec, space, meta.dimensions, with_bits);
+    if (meta.bits != (with_bits ? codec::bits_for(meta.dimensions) : 0) ||
+        meta.code_bytes != index->codec->bytes(meta.dimensions) ||
+        meta.blocks_per_page != index->layout.blocks_per_page || meta.blocks_per_page == 0 ||
+        index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
+        return "Its pages have another layout.";
+    }
+    index->space = make_space(meta);
+    if (meta.first_mean != InvalidBlockNumber) index->space.mean = read_mean(*index);
+    return nullptr;
+}
+
+IvfIndex open_index(Relation rel) {
+    IvfIndex index;
+    if (const char* problem = try_open_index(rel, &index)) index::report_not_valid(rel, "ivfflat", problem);
+    return index;
+}
+
+IvfList read_list(const IvfIndex& index, uint32 list) {
+    BlockNumber block = index.block_of_list(list);
+    pg::Pin pin{ReadBuffer(index.rel, block)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    page::check_page(index.rel, block, pin.page(), index.layout.lists);
+    return *list_at(index, pin.page(), list);
+}
+
+}  // namespace vext::ivf

@@ -1,0 +1,99 @@
+// One ivfflat index, opened: its metapage, its codecs and how its pages are laid out.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "codec/codec.h"
+#include "codec/rabitq.h"
+#include "format/ivf_format.h"
+#include "ivf/ivf_space.h"
+#include "page/slot_page.h"
+
+namespace vext::ivf {
+
+using format::IvfBlock;
+using format::IvfEntries;
+using format::IvfList;
+using format::IvfMeta;
+using format::IvfVector;
+using format::PageKind;
+using format::SlotNumber;
+using page::SlotShape;
+
+inline constexpr uint32 kBlockRows = codec::kBlockRows;
+
+struct IvfOptions {
+    int lists;  // 0: as the rows suggest
+    int codec;  // codec::CodecId, or 0: what fits the element
+};
+
+// Follows from dimensions and quantization.
+struct IvfLayout {
+    SlotShape lists, centroids, entries, vectors, mean;
+    uint32 block_bytes;      // of a block of 32 entries
+    uint32 blocks_per_page;  // 0: not even one fits
+
+    uint32 entries_per_page() const { return blocks_per_page * kBlockRows; }
+};
+
+inline constexpr SlotShape kMetaShape = {PageKind::meta, sizeof(IvfMeta), 1};
+
+struct IvfIndex {
+    Relation rel;
+    IvfMeta meta;  // as read when the index was opened
+    const codec::Codec* codec;  // of rows
+    IvfLayout layout;
+    Space space;
+
+    uint32 dim() const { return meta.dimensions; }
+    bool has_bits() const { return meta.bits > 0; }
+    codec::Metric metric() const { return static_cast<codec::Metric>(meta.metric); }
+    bool inner_product() const { return metric() == codec::Metric::inner_product; }
+    BlockNumber block_of_list(uint32 list) const { return meta.first_list + layout.lists.block(list); }
+    BlockNumber block_of_centroid(uint32 list) const { return meta.first_centroid + layout.centroids.block(list); }
+};
+
+// A fresh metapage for an index whose first column has these dimensions. ERROR for what cannot be indexed.
+IvfIndex describe_new_index(Relation rel, const IvfOptions& options);
+
+// Reads and validates the metapage, and the mean into the current memory context. ERROR: no ivfflat index of this
+// version (HINT REINDEX).
+IvfIndex open_index(Relation rel);
+// The same for who must go on: gives what is wrong, as a sentence, or nullptr.
+const char* try_open_index(Relation rel, IvfIndex* index);
+
+IvfMeta* meta_of(Page page);
+void init_meta_page(Page page, const IvfMeta& meta);
+
+// ---- slots and blocks on pages
+inline IvfList* list_at(const IvfIndex& index, Page page, uint32 list) {
+    const SlotShape& shape = index.layout.lists;
+    return reinterpret_cast<IvfList*>(page::slot_at(page, shape, shape.slot(list)));
+}
+inline IvfEntries* entries_of(const IvfIndex& index, Page page) {
+    return reinterpret_cast<IvfEntries*>(page::slot_at(page, index.layout.entries, 0));
+}
+inline IvfBlock* block_at(const IvfIndex& index, Page page, uint32 i) {
+    char* first = reinterpret_cast<char*>(entries_of(index, page) + 1);
+    return reinterpret_cast<IvfBlock*>(first + static_cast<size_t>(i) * index.layout.block_bytes);
+}
+inline codec::BitBlock* bits_of(IvfBlock* block) { return reinterpret_cast<codec::BitBlock*>(block + 1); }
+inline IvfVector* vector_at(const IvfIndex& index, Page page, uint32 slot) {
+    return reinterpret_cast<IvfVector*>(page::slot_at(page, index.layout.vectors, slot));
+}
+inline uint8* code_of(IvfVector* vector) { return reinterpret_cast<uint8*>(vector + 1); }
+
+inline bool is_freed(const IvfEntries* e) { return e->freed_low != 0 || e->freed_high != 0; }
+inline uint32 live_entries(const IvfIndex& index, Page page) {
+    uint32 n = 0;
+    for (uint32 i = 0; i < index.layout.blocks_per_page; i++) {
+        n += static_cast<uint32>(__builtin_popcount(block_at(index, page, i)->live));
+    }
+    return n;
+}
+
+// A list's slot as of now.
+IvfList read_list(const IvfIndex& index, uint32 list);
+
+
+}  // namespace vext::ivf
