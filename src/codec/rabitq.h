@@ -38,8 +38,9 @@ struct BitFactors {
 };
 
 // `x` and `c` are rotated (dims: rotated_dims), `inner_product`: for estimates of -<q, x> rather than |q - x|^2. Writes
-// the code, a bit per dimension, bits / 8 bytes.
-BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, uint8_t* code);
+// the code, a bit per dimension, bits / 8 bytes. Destroys x; `scratch` has dims floats.
+BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
+                       uint8_t* code);
 
 void put_row(BitBlock* block, uint32_t bits, uint32_t row, const BitFactors& factors, const uint8_t* code);
 void copy_row(const BitBlock* from, uint32_t from_row, BitBlock* to, uint32_t to_row, uint32_t bits);

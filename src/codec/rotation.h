@@ -3,6 +3,7 @@
 // 2006). It spreads what a vector has in few dimensions evenly over all, and keeps distances.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace vext::codec {
@@ -10,7 +11,21 @@ namespace vext::codec {
 // Dimensions of a rotated vector: a multiple of 64.
 inline uint32_t rotated_dims(uint32_t dim) { return (dim + 63) / 64 * 64; }
 
-// `out` has rotated_dims(dim) floats.
-void rotate(const float* x, uint32_t dim, float* out);
+class Rotation {
+public:
+    static size_t signs_for(uint32_t dim) { return kRounds * rotated_dims(dim); }
+
+    // `signs` has signs_for(dim) floats and lives as long as the rotation.
+    Rotation(uint32_t dim, float* signs);
+
+    // `out` has rotated_dims(dim) floats.
+    void apply(const float* x, float* out) const;
+
+private:
+    static constexpr size_t kRounds = 3;
+
+    uint32_t dim_;
+    const float* signs_;
+};
 
 }  // namespace vext::codec

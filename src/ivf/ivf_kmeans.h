@@ -1,5 +1,8 @@
 // k-means over coded points: seeding as k-means++ (Arthur and Vassilvitskii 2007), Lloyd's iterations, empty clusters
 // repaired, in two levels where there are many clusters. The same points give the same centroids. No Postgres here.
+//
+// Only the seeding compares every point with every centre. An iteration looks for a point's next centre among the
+// neighbours of its present one: the centres move little, and that is where the next one is.
 #pragma once
 
 #include "base/hash.h"
@@ -8,8 +11,9 @@
 namespace vext::ivf {
 
 struct KMeansOptions {
-    int iterations = 20;
-    double enough = 1e-3;        // stop when an iteration gains a smaller share of the cost
+    int iterations = 10;
+    double enough = 2e-3;        // stop when an iteration gains a smaller share of the cost
+    size_t neighbours = 24;
     size_t two_levels = 2000;    // from so many clusters on
     uint64_t seed = 0x6B6D65616E73;
 };
@@ -29,7 +33,9 @@ public:
           scratch_(source),
           counts_(source),
           assigned_(source),
-          distance_(source) {
+          distance_(source),
+          neighbours_(source),
+          ranked_(source) {
         scratch_.resize(space.dim);
     }
 
@@ -49,10 +55,20 @@ public:
 
     // Bytes that a run takes besides the points.
     static size_t memory(const Space& space, size_t n, size_t k) {
-        return n * (sizeof(uint32_t) + sizeof(float)) + k * (2 * space.stride() + space.dim * sizeof(float) + 32);
+        return n * (sizeof(uint32_t) + sizeof(float)) + k * (2 * space.stride() + space.dim * sizeof(float) + 32 + 24 * sizeof(uint32_t));
     }
 
 private:
+    struct Ranked {
+        codec::Key key;
+        uint32_t centre;
+    };
+    static bool nearer(const Ranked& a, const Ranked& b) {
+        return a.key != b.key ? a.key < b.key : a.centre < b.centre;
+    }
+    static constexpr size_t kKeys = 256;
+    using ArrayOfKeys = codec::Key[kKeys];
+
     // Each next centre is a point drawn with a probability proportional to its cost so far.
     void seed(const uint8_t* const* points, size_t n, size_t k) {
         size_t stride = space_.stride();
@@ -60,23 +76,27 @@ private:
         codes_.reserve(k * stride);
         distance_.clear();
         distance_.resize(n, HUGE_VALF);
+        assigned_.resize(n);
         add_centre(points[mix64(options_.seed) % n]);
-        codec::Key keys[256];
+        ArrayOfKeys keys;
         for (size_t c = 0;; c++) {
             codec::Query query;
             space_.codec->prepare(code(c), space_.dim, &query);
             double total = 0;
-            for (size_t from = 0; from < n; from += 256) {
-                size_t batch = std::min<size_t>(256, n - from);
+            for (size_t from = 0; from < n; from += kKeys) {
+                size_t batch = std::min(kKeys, n - from);
                 space_.codec->score(query, points + from, batch, keys);
                 for (size_t i = 0; i < batch; i++) {
                     float cost = static_cast<float>(space_.cost(keys[i]));
                     float& least = distance_[from + i];
-                    least = std::min(least, cost);
+                    if (cost < least) {
+                        least = cost;
+                        assigned_[from + i] = static_cast<uint32_t>(c);
+                    }
                     total += least;
                 }
             }
-            progress(0.3 * static_cast<double>(c) / static_cast<double>(k));
+            progress(0.5 * static_cast<double>(c) / static_cast<double>(k));
             if (c + 1 == k || !(total > 0)) return;
             double left = unit_interval(mix64(options_.seed + c + 1)) * total;
             size_t chosen = n;
@@ -95,40 +115,82 @@ private:
         memcpy(codes_.data() + at, point, space_.stride());
     }
 
+    // From the assignment of the seeding on.
     void lloyd(const uint8_t* const* points, size_t n, int iterations) {
-        size_t k = size();
         double before = HUGE_VAL;
         for (int iteration = 0; iteration < iterations; iteration++) {
-            assign(points, n, 0.3 + 0.7 * iteration / iterations, 0.7 / iterations);
+            add_up(points, n);
             bool settled = cost_ >= before * (1 - options_.enough);
             before = cost_;
-            bool repaired = move_centres(points, n, k);
-            if (settled && !repaired) break;
+            bool repaired = move_centres(points, n, size());
+            if ((settled && !repaired) || iteration + 1 == iterations) break;
+            nearest_.set(codes_.data(), size());
+            find_neighbours();
+            double done = 0.5 + 0.5 * iteration / iterations;
+            reassign(points, n, done);
         }
     }
 
-    // Each point's nearest centre; sums and counts of what each centre has got.
-    void assign(const uint8_t* const* points, size_t n, double done, double share) {
-        size_t k = size();
-        nearest_.set(codes_.data(), k);
+    // Sums and counts of what each centre has got.
+    void add_up(const uint8_t* const* points, size_t n) {
         counts_.clear();
-        counts_.resize(k, 0);
+        counts_.resize(size(), 0);
         sums_.clear();
-        sums_.resize(k * space_.dim, 0);
-        assigned_.resize(n);
-        distance_.resize(n);
+        sums_.resize(size() * space_.dim, 0);
         cost_ = 0;
         for (size_t i = 0; i < n; i++) {
-            double cost;
-            uint32_t c = nearest_.find(points[i], &cost);
-            assigned_[i] = c;
-            distance_[i] = static_cast<float>(cost);
-            cost_ += cost;
-            counts_[c]++;
+            cost_ += distance_[i];
+            counts_[assigned_[i]]++;
             codec::decode(*space_.codec, points[i], space_.dim, scratch_.data());
-            float* sum = &sums_[c * space_.dim];
+            float* sum = &sums_[assigned_[i] * space_.dim];
             for (uint32_t d = 0; d < space_.dim; d++) sum[d] += scratch_[d];
-            if ((i & 0xFF) == 0) progress(done + share * static_cast<double>(i) / static_cast<double>(n));
+        }
+    }
+
+    // The centre itself comes first.
+    void find_neighbours() {
+        size_t k = size(), wanted = std::min(options_.neighbours, k);
+        neighbours_.resize_uninitialized(k * wanted);
+        ranked_.resize_uninitialized(k);
+        ArrayOfKeys keys;
+        for (size_t c = 0; c < k; c++) {
+            codec::Query query;
+            space_.codec->prepare(code(c), space_.dim, &query);
+            for (size_t from = 0; from < k; from += kKeys) {
+                size_t batch = std::min(kKeys, k - from);
+                const uint8_t* codes[kKeys];
+                for (size_t i = 0; i < batch; i++) codes[i] = code(from + i);
+                space_.codec->score(query, codes, batch, keys);
+                for (size_t i = 0; i < batch; i++) ranked_[from + i] = {keys[i], static_cast<uint32_t>(from + i)};
+            }
+            ranked_[c].key = -HUGE_VALF;
+            std::nth_element(ranked_.begin(), ranked_.begin() + (wanted - 1), ranked_.end(), nearer);
+            std::iter_swap(ranked_.begin(), std::min_element(ranked_.begin(), ranked_.begin() + wanted, nearer));
+            for (size_t i = 0; i < wanted; i++) neighbours_[c * wanted + i] = ranked_[i].centre;
+            if ((c & 0xF) == 0) progress(0.5);
+        }
+    }
+
+    void reassign(const uint8_t* const* points, size_t n, double done) {
+        size_t wanted = std::min(options_.neighbours, size());
+        for (size_t i = 0; i < n; i++) {
+            double cost;
+            assigned_[i] = nearest_.find_among(points[i], &neighbours_[assigned_[i] * wanted], wanted, &cost);
+            distance_[i] = static_cast<float>(cost);
+            if ((i & 0xFF) == 0) progress(done);
+        }
+    }
+
+    // Each point's nearest centre among all.
+    void assign(const uint8_t* const* points, size_t n) {
+        nearest_.set(codes_.data(), size());
+        assigned_.resize(n);
+        distance_.resize(n);
+        for (size_t i = 0; i < n; i++) {
+            double cost;
+            assigned_[i] = nearest_.find(points[i], &cost);
+            distance_[i] = static_cast<float>(cost);
+            if ((i & 0xFF) == 0) progress(1);
         }
     }
 
@@ -145,6 +207,7 @@ private:
                                                   distance_.begin());
             if (!(distance_[farthest] > 0)) continue;
             distance_[farthest] = 0;
+            assigned_[farthest] = static_cast<uint32_t>(c);
             memcpy(code, points[farthest], space_.stride());
             repaired = true;
         }
@@ -183,7 +246,8 @@ private:
         }
         codes_.clear();
         for (uint8_t byte : all) codes_.push_back(byte);
-        lloyd(points, n, 1);
+        assign(points, n);
+        lloyd(points, n, 2);
         return size();
     }
 
@@ -199,6 +263,8 @@ private:
     Vec<uint64_t> counts_;
     Vec<uint32_t> assigned_;
     Vec<float> distance_;
+    Vec<uint32_t> neighbours_;
+    Vec<Ranked> ranked_;
     double cost_ = 0;
 };
 

@@ -13,7 +13,8 @@ class RowCoder {
 public:
     explicit RowCoder(const IvfIndex& index)
         : index_(index),
-          floats_(allocate(index.dim())),
+          rotation_(index.dim(), allocate(codec::Rotation::signs_for(index.dim()))),
+          floats_(allocate(codec::rotated_dims(index.dim()))),
           x_(allocate(codec::rotated_dims(index.dim()))),
           c_(allocate(codec::rotated_dims(index.dim()))),
           bits_(static_cast<uint8*>(palloc0(codec::rotated_dims(index.dim()) / 8))) {}
@@ -22,16 +23,16 @@ public:
     void set_centroid(const uint8* code) {
         if (!index_.has_bits()) return;
         index_.space.position(code, floats_);
-        codec::rotate(floats_, index_.dim(), c_);
+        rotation_.apply(floats_, c_);
     }
 
     // The 1-bit code of a row by its own code, valid until the next call.
     void code_bits(const uint8* code) {
         if (!index_.has_bits()) return;
         codec::decode(*index_.codec, code, index_.dim(), floats_);
-        codec::rotate(floats_, index_.dim(), x_);
+        rotation_.apply(floats_, x_);
         factors_ = codec::encode_bits(x_, c_, codec::rotated_dims(index_.dim()), index_.meta.bits,
-                                      index_.inner_product(), bits_);
+                                      index_.inner_product(), floats_, bits_);
     }
 
     // Makes the row an entry of a block.
@@ -42,9 +43,10 @@ public:
     }
 
 private:
-    static float* allocate(uint32 n) { return static_cast<float*>(palloc(n * sizeof(float))); }
+    static float* allocate(size_t n) { return static_cast<float*>(palloc(n * sizeof(float))); }
 
     const IvfIndex& index_;
+    codec::Rotation rotation_;
     float *floats_, *x_, *c_;
     uint8* bits_;
     codec::BitFactors factors_{};

@@ -374,7 +374,8 @@ void prepare_first_pass(Search& s, const void* elements) {
     }
     s.norm_sq = simd::active->norm_sq_f32(floats, dim);
     auto* rotated = static_cast<float*>(palloc(codec::rotated_dims(dim) * sizeof(float)));
-    codec::rotate(floats, dim, rotated);
+    auto* signs = static_cast<float*>(palloc(codec::Rotation::signs_for(dim) * sizeof(float)));
+    codec::Rotation{dim, signs}.apply(floats, rotated);
     s.bits = codec::prepare_bits(rotated, s.index.meta.bits, static_cast<uint8*>(palloc(4 * s.index.meta.bits)));
 }
 

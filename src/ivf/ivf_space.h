@@ -33,7 +33,8 @@ struct Space {
         if (!unit) return true;
         double norm = std::sqrt(simd::active->norm_sq_f32(out, dim));
         if (!(norm > 0)) return false;
-        for (uint32_t i = 0; i < dim; i++) out[i] = static_cast<float>(out[i] / norm);
+        const auto inverse = static_cast<float>(1 / norm);
+        for (uint32_t i = 0; i < dim; i++) out[i] *= inverse;
         return true;
     }
 
@@ -128,57 +129,67 @@ public:
     size_t size() const { return codes_.size(); }
 
     // Its number, and what k-means adds up.
-    uint32_t find(const uint8_t* code, double* cost) const {
-        return space_.dense() ? find_dense(code, cost) : find_any(code, cost);
+    uint32_t find(const uint8_t* code, double* cost) const { return search(code, nullptr, codes_.size(), cost); }
+    // The same of some of them, by their numbers.
+    uint32_t find_among(const uint8_t* code, const uint32_t* some, size_t n, double* cost) const {
+        return search(code, some, n, cost);
     }
 
 private:
-    uint32_t find_any(const uint8_t* code, double* cost) const {
+    uint32_t search(const uint8_t* code, const uint32_t* some, size_t n, double* cost) const {
+        float best = HUGE_VALF;
+        uint32_t at = some != nullptr ? some[0] : 0;
+        float values[kBatch];
         codec::Query query;
-        codec::Key keys[kBatch], best = HUGE_VALF;
-        uint32_t at = 0;
         space_.codec->prepare(code, space_.dim, &query);
-        for (size_t from = 0; from < codes_.size(); from += kBatch) {
-            size_t n = std::min(kBatch, codes_.size() - from);
-            space_.codec->score(query, codes_.data() + from, n, keys);
-            for (size_t i = 0; i < n; i++) {
-                if (keys[i] < best) best = keys[i], at = static_cast<uint32_t>(from + i);
-            }
+        for (size_t from = 0; from < n; from += kBatch) {
+            size_t batch = std::min(kBatch, n - from);
+            evaluate(code, query, some != nullptr ? some + from : nullptr, from, batch, values);
+            float least = values[0];
+            for (size_t i = 1; i < batch; i++) least = std::min(least, values[i]);
+            if (!(least < best)) continue;
+            best = least;
+            size_t i = 0;
+            while (values[i] != least) i++;
+            at = some != nullptr ? some[from + i] : static_cast<uint32_t>(from + i);
         }
-        *cost = space_.cost(best);
+        // query.norm squared would be rounded up.
+        double norm = space_.dim * query.lo * query.lo + 2 * query.lo * query.step_sum + query.sq;
+        *cost = space_.dense() ? std::max(0.0, norm + best) : space_.cost(best);
         return at;
     }
 
-    uint32_t find_dense(const uint8_t* code, double* cost) const {
+    // What orders a batch: keys, or |x - c|^2 - |x|^2.
+    void evaluate(const uint8_t* code, const codec::Query& query, const uint32_t* some, size_t from, size_t n,
+                  float* values) const {
+        const uint8_t* codes[kBatch];
+        for (size_t i = 0; i < n; i++) codes[i] = codes_[some != nullptr ? some[i] : from + i];
+        if (!space_.dense()) {
+            space_.codec->score(query, codes, n, values);
+            return;
+        }
+        uint32_t dots[kBatch];
+        float gathered[4][kBatch];
+        const float *norm = norm_.data() + from, *shift = shift_.data() + from, *lo = lo_.data() + from,
+                    *step = step_.data() + from;
+        if (some != nullptr) {
+            for (size_t i = 0; i < n; i++) {
+                gathered[0][i] = norm_[some[i]];
+                gathered[1][i] = shift_[some[i]];
+                gathered[2][i] = lo_[some[i]];
+                gathered[3][i] = step_[some[i]];
+            }
+            norm = gathered[0], shift = gathered[1], lo = gathered[2], step = gathered[3];
+        }
         codec::Sq8Factors f;
         memcpy(&f, code, sizeof f);
+        for (size_t i = 0; i < n; i++) codes[i] += sizeof f;
+        simd::active->dot_u8_many(code + sizeof f, codes, n, space_.dim, dots);
         const auto sum = static_cast<float>(f.sum);
-        float best = HUGE_VALF;
-        uint32_t at = 0;
-        uint32_t dots[kBatch];
-        float values[kBatch];
-        const uint8_t* bytes[kBatch];
-        for (size_t from = 0; from < codes_.size(); from += kBatch) {
-            size_t n = std::min(kBatch, codes_.size() - from);
-            for (size_t i = 0; i < n; i++) bytes[i] = codes_[from + i] + sizeof f;
-            simd::active->dot_u8_many(code + sizeof f, bytes, n, space_.dim, dots);
-            const float *norm = &norm_[from], *shift = &shift_[from], *lo = &lo_[from], *step = &step_[from];
-            for (size_t i = 0; i < n; i++) {
-                values[i] = norm[i] + f.lo * shift[i] +
-                            f.step * (lo[i] * sum + step[i] * static_cast<float>(static_cast<int32_t>(dots[i])));
-            }
-            float least = values[0];
-            for (size_t i = 1; i < n; i++) least = std::min(least, values[i]);
-            if (!(least < best)) continue;
-            best = least;
-            for (size_t i = n; i-- > 0;) {
-                if (values[i] == least) at = static_cast<uint32_t>(from + i);
-            }
+        for (size_t i = 0; i < n; i++) {
+            values[i] = norm[i] + f.lo * shift[i] +
+                        f.step * (lo[i] * sum + step[i] * static_cast<float>(static_cast<int32_t>(dots[i])));
         }
-        double lo = f.lo, step = f.step;
-        double norm = space_.dim * lo * lo + 2 * lo * step * f.sum + step * step * f.sum_sq;
-        *cost = std::max(0.0, norm + best);
-        return at;
     }
 
     const Space& space_;

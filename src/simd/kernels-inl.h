@@ -292,6 +292,35 @@ void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint3
 #endif
 }
 
+// ---- rotation
+
+// Levels below the width of a register, within groups of sixteen: of constant length, so that the compiler sees it all.
+template <size_t H> VEXT_INLINE inline void small_level(float* x) {
+    float y[16];
+    for (size_t i = 0; i < 16; i++) y[i] = i & H ? x[i - H] - x[i] : x[i] + x[i + H];
+    memcpy(x, y, sizeof y);
+}
+
+void hadamard(float* x, size_t n, float scale) noexcept {
+    static_assert(W <= 16);
+    for (size_t i = 0; i < n; i += 16) {
+        small_level<1>(x + i);
+        small_level<2>(x + i);
+        small_level<4>(x + i);
+        small_level<8>(x + i);
+    }
+    for (size_t h = 16; h < n; h *= 2) {
+        for (size_t i = 0; i < n; i += 2 * h) {
+            for (size_t j = i; j < i + h; j += W) {
+                const F a = load(x + j, Whole{}), b = load(x + j + h, Whole{});
+                (a + b).store_unaligned(x + j);
+                (a - b).store_unaligned(x + j + h);
+            }
+        }
+    }
+    for (size_t i = 0; i < n; i += W) (load(x + i, Whole{}) * F(scale)).store_unaligned(x + i);
+}
+
 // ---- coding
 
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
@@ -378,6 +407,7 @@ const Kernels VEXT_TABLE = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .hadamard = hadamard,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -64,6 +64,10 @@ struct Kernels {
     // groups: a multiple of 16.
     void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
 
+    // The Walsh-Hadamard transform times `scale`, in place; n: a power of two, at least 64. The same bit for bit on every
+    // instruction set.
+    void (*hadamard)(float* x, size_t n, float scale) noexcept;
+
     // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8:
     // code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255), round half to even, in float, bit for bit the same on
     // every instruction set (no fused multiply-add); gives the sums of the codes.

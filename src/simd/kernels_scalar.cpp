@@ -102,6 +102,18 @@ void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint3
     }
 }
 
+void hadamard(float* x, size_t n, float scale) noexcept {
+    for (size_t h = 1; h < n; h *= 2) {
+        for (size_t i = 0; i < n; i++) {
+            if (i & h) continue;
+            const float a = x[i], b = x[i + h];
+            x[i] = a + b;
+            x[i + h] = a - b;
+        }
+    }
+    for (size_t i = 0; i < n; i++) x[i] *= scale;
+}
+
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
     float lo = x[0], hi = x[0];
     for (size_t i = 1; i < dim; i++) {
@@ -162,6 +174,7 @@ const Kernels kernels_scalar = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .hadamard = hadamard,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,
