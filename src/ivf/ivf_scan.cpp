@@ -144,8 +144,10 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
         if (block->live == 0) continue;
         const codec::BitBlock* bits = bits_of(block);
         codec::estimate(s.bits, bits, terms.base, estimates);
-        uint32 near = 0;
-        for (uint32 row = 0; row < kBlockRows; row++) near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
+        // Most blocks have none; this loop is vectorized, the next one is not.
+        uint32 count = 0, near = 0;
+        for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
+        for (uint32 row = 0; count > 0 && row < kBlockRows; row++) near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
         s.truncated |= (near & block->live) != block->live;
         for (near &= block->live; near != 0; near &= near - 1) {
             auto row = static_cast<uint32>(__builtin_ctz(near));
@@ -373,6 +375,7 @@ void prepare_first_pass(Search& s, const void* elements) {
         s.index.space.frame(elements, floats);
     }
     s.norm_sq = simd::active->norm_sq_f32(floats, dim);
+    s.index.space.subtract_mean(floats);
     auto* rotated = static_cast<float*>(palloc(codec::rotated_dims(dim) * sizeof(float)));
     auto* signs = static_cast<float*>(palloc(codec::Rotation::signs_for(dim) * sizeof(float)));
     codec::Rotation{dim, signs}.apply(floats, rotated);

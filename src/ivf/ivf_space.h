@@ -38,6 +38,10 @@ struct Space {
         return true;
     }
 
+    void subtract_mean(float* x) const {
+        for (uint32_t i = 0; mean != nullptr && i < dim; i++) x[i] -= mean[i];
+    }
+
     // Codes a row. `scratch` has dim floats.
     void place(const void* values, float* scratch, uint8_t* code) const {
         if (!dense()) {
@@ -51,9 +55,8 @@ struct Space {
     // Codes a point given as floats (0 to 1 for bits); destroys them.
     void encode(float* x, uint8_t* code) const {
         if (dense()) {
-            for (uint32_t i = 0; i < dim; i++) {
-                x[i] = std::clamp(x[i] - (mean != nullptr ? mean[i] : 0), -kBorder, kBorder);
-            }
+            subtract_mean(x);
+            for (uint32_t i = 0; i < dim; i++) x[i] = std::clamp(x[i], -kBorder, kBorder);
             codec->encode(x, dim, x, code);
             return;
         }

@@ -248,6 +248,51 @@ void check_coding(const Kernels& k, const Kernels& scalar, float* x, size_t dim)
     check_quantize(k, scalar, x, dim, 0, 0);
 }
 
+// ---- 1-bit codes and rotation
+
+void check_nibbles(const Kernels& k) {
+    for (size_t groups : {16u, 32u, 96u, 256u, 272u, 480u, 1008u}) {
+        Guarded bits_memory(groups * 16), table_memory(groups * 16);
+        auto *bits = bits_memory.last<uint8_t>(groups * 16), *table = table_memory.last<uint8_t>(groups * 16);
+        for (int round = 0; round < 3; round++) {
+            context("%s, %zu groups, round %d", k.name, groups, round);
+            uint32_t expected[32] = {}, sums[32];
+            for (size_t i = 0; i < groups * 16; i++) {
+                bits[i] = uint8_t(rng.next());
+                table[i] = round == 0 ? 255 : uint8_t(rng.next());  // 255: the largest sums
+            }
+            for (size_t row = 0; row < 32; row++) {
+                for (size_t g = 0; g < groups; g++) {
+                    const uint8_t pair = bits[g * 16 + row % 16];
+                    expected[row] += table[g * 16 + (row < 16 ? pair % 16 : pair / 16)];
+                }
+            }
+            k.sum_nibbles(bits, table, groups, sums);
+            CHECK(memcmp(sums, expected, sizeof sums) == 0);
+        }
+    }
+}
+
+void check_hadamard(const Kernels& k, const Kernels& scalar) {
+    for (size_t n : {64u, 128u, 1024u}) {
+        context("%s, hadamard of %zu", k.name, n);
+        Guarded memory(n * sizeof(float));
+        float* x = memory.last<float>(n);
+        std::vector<float> y(n);
+        for (size_t i = 0; i < n; i++) x[i] = y[i] = value(unit);
+        std::vector<double> expected(n);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < n; j++) expected[i] += __builtin_popcountll(i & j) % 2 ? -y[j] : y[j];
+        }
+        k.hadamard(x, n, 0.125f);
+        scalar.hadamard(y.data(), n, 0.125f);
+        CHECK(memcmp(x, y.data(), n * sizeof(float)) == 0);
+        double worst = 0;
+        for (size_t i = 0; i < n; i++) worst = std::max(worst, std::fabs(x[i] - expected[i] / 8));
+        CHECK(worst < 1e-5 * double(n), "%g", worst);
+    }
+}
+
 // ---- all of it for one table
 
 void check_table(const Kernels& k, const Kernels& scalar) {
@@ -291,6 +336,8 @@ void check_table(const Kernels& k, const Kernels& scalar) {
         context("%s, dim %zu, many", k.name, dim);
         check_many(k, dim);
     }
+    check_nibbles(k);
+    check_hadamard(k, scalar);
     context("%s, conversion", k.name);
     check_all_halves(k);
     // dim 0, and magnitudes whose squares overflow.
