@@ -123,6 +123,9 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
+// A candidate with what the search left out when it passed it over.
+Candidate whole(Scan& s, const Candidate& c) { return c.slack == kPassedOver ? s.store.read_candidate(c.node) : c; }
+
 bool over_limits(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
@@ -136,7 +139,7 @@ bool over_limits(const Scan& s) {
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
-        for (const Candidate& c : s.spilled) add_result(s, c);
+        for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
         sort_results(s);
         s.drained = true;
         return;
@@ -148,7 +151,7 @@ void next_batch(Scan& s) {
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) s.pool.insert(c);
+    for (const Candidate& c : left) s.pool.insert(s.pool.admits(c.key) ? whole(s, c) : c);
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
