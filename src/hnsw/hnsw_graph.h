@@ -70,8 +70,7 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
 // A search of level 0 from the top. It starts from the entry point too, wherever the descent ended: what is reachable
 // at all is reachable from there.
 template <typename Store, typename Pool, typename Seen>
-void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool,
-                     Seen& seen) {
+void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
     descend(store, entry, entry_level, 0, ef, spare, pool, seen);
     if (seen.insert(entry)) store.score_into(&entry, 1, pool);
     search_layer(store, 0, pool, seen);
