@@ -135,13 +135,15 @@ $(AS_VECTOR)/vector--%--$(VECTOR_VERSION).sql: $(AS_VECTOR_SOURCES)
 $(RETURN_VERSIONS:%=$(AS_VECTOR)/vector--$(VECTOR_VERSION)--%.sql): $(AS_VECTOR)/vector--$(VECTOR_VERSION)--%.sql: $(AS_VECTOR_SOURCES)
 	$(call make_script,-v make=return -v pgvector=$*)
 
-install-as-vector: install $(AS_VECTOR_BUILT)
+as-vector: $(AS_VECTOR_BUILT)
+
+install-as-vector: install as-vector
 	sql/as_vector/files.sh install '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension' $(AS_VECTOR) $(FORCE)
 
 uninstall-as-vector:
 	sql/as_vector/files.sh uninstall '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
 
-.PHONY: install-as-vector uninstall-as-vector
+.PHONY: as-vector install-as-vector uninstall-as-vector
 
 -include $(OBJS:.o=.d)
 endif
