@@ -11,7 +11,6 @@
 namespace vext::codec {
 namespace {
 
-constexpr float kDeviations = 3;
 constexpr float kLargest = std::numeric_limits<float>::max();
 
 float widen(uint16_t upper) {

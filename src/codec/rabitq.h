@@ -59,6 +59,8 @@ BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table);
 // Estimates for the rows of a block; `base` is |q - c|^2, or -<q, c>. Never NaN or infinite.
 void estimate(const BitQuery& query, const BitBlock* block, float base, float* estimates);
 
+inline constexpr float kDeviations = 3;
+
 // How far below its estimate a row's true value lies with a probability of about 1 in 700 (three standard deviations);
 // `distance` is |q - c|.
 float confidence(const BitBlock* block, uint32_t row, float distance);

@@ -14,11 +14,13 @@
 namespace vext::ivf {
 namespace {
 
-// Of a batch so many candidates are kept, and so many of the rows found are handed out: about those farther off the next
-// batch, of four times as many, knows better.
+// Of a batch so many candidates are kept, and of the rows found at most so many handed out: about those farther off the
+// next batch, of four times as many, knows better.
 constexpr size_t kCandidates = 128;
 constexpr size_t kHandedOut = 32;
 constexpr size_t kGrowth = 4;
+// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations.
+constexpr double kMargin = 1.5;
 
 struct Probe {
     codec::Key key;
@@ -36,6 +38,7 @@ struct Candidate {
 
 struct Result {
     float bound;
+    float estimate;  // as if exact, with 1-bit codes
     ItemPointerData tid;
 };
 
@@ -48,7 +51,8 @@ struct Search {
           candidates(memory),
           best(memory),
           results(memory),
-          handed_out(memory) {}
+          handed_out(memory),
+          numbers(memory) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -61,6 +65,7 @@ struct Search {
     ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
     size_t sorted = 0;
     size_t from = 0, to = 0;  // the probes of the current batch
+    size_t limit = 0;         // no further ones
     size_t keep = 0, hand_out = 0;
 
     ArenaVec<Candidate> candidates;
@@ -71,11 +76,11 @@ struct Search {
     size_t next_result = 0;
     ArenaVec<uint64> handed_out;  // rows; sorted when a batch begins
     index::OrderKeeper order;
-    bool drained = false;        // no further batch
+    ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;  // of every_row
 };
 
-bool iterative() { return settings.iterative_scan != static_cast<int>(IterativeScan::off); }
+IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
 
 uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;
@@ -92,18 +97,40 @@ void choose_probes(Search& s, const void* elements) {
                     [&](uint32 list, codec::Key key, const uint8*) { s.probes.push_back({key, list}); });
 }
 
-// The next lists, nearest first; false when there are none to go on to.
-bool next_lists(Search& s) {
-    size_t probes = static_cast<size_t>(settings.probes);
-    size_t limit = iterative() ? std::max<size_t>(probes, static_cast<size_t>(settings.max_probes)) : probes;
-    limit = std::min(limit, s.probes.size());
-    if (s.to >= limit) return false;
-    s.from = s.to;
-    s.to = std::min(s.from + probes, limit);
-    std::partial_sort(s.probes.begin() + s.from, s.probes.begin() + s.to, s.probes.end(),
+// Sorts the probes up to `end`, nearest first.
+void sort_probes(Search& s, size_t end) {
+    std::partial_sort(s.probes.begin() + s.sorted, s.probes.begin() + end, s.probes.end(),
                       [](const Probe& a, const Probe& b) { return a.key != b.key ? a.key < b.key : a.list < b.list; });
-    s.keep = kCandidates;
-    s.hand_out = kHandedOut;
+    s.sorted = end;
+}
+
+// Which lists the next batch scans, and how closely; false when there is nothing left.
+bool widen(Search& s) {
+    size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
+    if (s.keep == 0) {
+        size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
+        s.limit = std::min(std::max(probes, most), s.probes.size());
+        s.to = probes;
+        s.keep = kCandidates;
+        s.hand_out = kHandedOut;
+    } else if (mode() != IterativeScan::relaxed_order) {
+        if (!s.truncated && s.to == s.limit) return false;
+        // The same lists again, with as many new ones: what they hold may come before what is left.
+        s.to = std::min(s.to * 2, s.limit);
+        s.keep *= kGrowth;
+        s.hand_out *= kGrowth;
+    } else if (s.truncated) {
+        s.keep *= kGrowth;
+        s.hand_out *= kGrowth;
+    } else if (s.to < s.limit) {
+        s.from = s.to;
+        s.to = std::min(s.from + probes, s.limit);
+        s.keep = kCandidates;
+        s.hand_out = kHandedOut;
+    } else {
+        return false;
+    }
+    sort_probes(s, s.to);
     return true;
 }
 
@@ -179,12 +206,14 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
             }
             s.index.codec->score(s.query, codes, batch, keys);
             for (size_t j = 0; j < batch; j++) {
-                if (!(keys[j] < s.cutoff)) {
+                // An infinite one is a candidate, too.
+                float estimate = std::min(keys[j], std::numeric_limits<float>::max());
+                if (!(estimate < s.cutoff)) {
                     s.truncated = true;
                     continue;
                 }
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
-                add_candidate(s, {keys[j], bound, numbers[first], vectors[j]->tid});
+                add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid});
             }
         }
     }
@@ -199,7 +228,8 @@ void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& number
     }
 }
 
-void scan_list(Search& s, const Probe& probe, ArenaVec<SlotNumber>& numbers) {
+void scan_list(Search& s, const Probe& probe) {
+    ArenaVec<SlotNumber>& numbers = s.numbers;
     IvfList list;
     {
         BlockNumber block = s.index.block_of_list(probe.list);
@@ -248,8 +278,8 @@ bool was_handed_out(const Search& s, const ItemPointerData& tid) {
     return std::binary_search(s.handed_out.begin(), s.handed_out.end(), number_of(tid));
 }
 
-void add_result(Search& s, float bound, const ItemPointerData& tid) {
-    if (!was_handed_out(s, tid)) s.results.push_back({bound, tid});
+void add_result(Search& s, float bound, float estimate, const ItemPointerData& tid) {
+    if (!was_handed_out(s, tid)) s.results.push_back({bound, estimate, tid});
 }
 
 // Scores a candidate by its finer code.
@@ -262,8 +292,9 @@ void look_closely(Search& s, const Candidate& c) {
     const uint8* code = code_of(vector);
     codec::Key key;
     s.index.codec->score(s.query, &code, 1, &key);
-    add_result(s, s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code)), vector->tid);
-    s.best.push_back(as_estimate(s, key));
+    float estimate = as_estimate(s, key);
+    add_result(s, s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code)), estimate, vector->tid);
+    s.best.push_back(estimate);
     std::push_heap(s.best.begin(), s.best.end());
     if (s.best.size() > s.hand_out) {
         std::pop_heap(s.best.begin(), s.best.end());
@@ -288,8 +319,26 @@ void second_pass(Search& s) {
 
 // ---- batches -----------------------------------------------------------------------------------------
 
-// Scans the current lists; `results` becomes what to hand out.
-void scan_lists(Search& s) {
+// How many of the sorted results are handed out now: those that hardly any row that was cut off, or is in further lists,
+// would come before.
+size_t count_certain(const Search& s) {
+    if (!s.truncated) {
+        bool last = mode() == IterativeScan::relaxed_order || s.to == s.limit;
+        return last ? s.results.size() : (s.results.size() + 1) / 2;
+    }
+    size_t n = std::min(s.results.size(), s.hand_out);
+    if (!s.index.has_bits()) return n;
+    double deviations = 0;
+    for (const Candidate& c : s.candidates) deviations += c.estimate - c.bound;
+    double limit = s.cutoff - kMargin / codec::kDeviations * deviations / static_cast<double>(s.candidates.size());
+    size_t certain = 0;
+    while (certain < n && s.results[certain].estimate < limit) certain++;
+    return certain;
+}
+
+// The next batch; `results` becomes what to hand out. False when there is none.
+bool next_batch(Search& s) {
+    if (!widen(s)) return false;
     s.candidates.clear();
     s.candidates.reserve(2 * s.keep);
     s.cutoff = HUGE_VALF;
@@ -297,29 +346,17 @@ void scan_lists(Search& s) {
     s.results.clear();
     s.next_result = 0;
     std::sort(s.handed_out.begin(), s.handed_out.end());
-    ArenaVec<SlotNumber> numbers{s.context};
-    for (size_t i = s.from; i < s.to; i++) scan_list(s, s.probes[i], numbers);
+    for (size_t i = s.from; i < s.to; i++) scan_list(s, s.probes[i]);
     if (s.candidates.size() > s.keep) cut(s);
     if (s.index.has_bits()) {
         second_pass(s);
     } else {
-        for (const Candidate& c : s.candidates) add_result(s, c.bound, c.tid);
+        for (const Candidate& c : s.candidates) add_result(s, c.bound, c.estimate, c.tid);
     }
     std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
         return a.bound != b.bound ? a.bound < b.bound : number_of(a.tid) < number_of(b.tid);
     });
-    if (s.truncated) s.results.resize_uninitialized(std::min(s.results.size(), s.hand_out));
-}
-
-// More of the same lists, or further lists.
-bool next_batch(Search& s) {
-    if (s.truncated) {
-        s.keep *= kGrowth;
-        s.hand_out *= kGrowth;
-    } else if (!next_lists(s)) {
-        return false;
-    }
-    scan_lists(s);
+    s.results.resize_uninitialized(count_certain(s));
     return true;
 }
 
@@ -338,7 +375,7 @@ bool next_page_of_rows(Search& s) {
         page::check_page(s.index.rel, s.next_block, pin.page(), shape);
         for (uint32 i = 0; i < shape.per_page; i++) {
             const IvfVector* vector = vector_at(s.index, pin.page(), i);
-            if (vector->flags != 0) s.results.push_back({NAN, vector->tid});
+            if (vector->flags != 0) s.results.push_back({NAN, NAN, vector->tid});
         }
     }
     return true;
@@ -346,7 +383,7 @@ bool next_page_of_rows(Search& s) {
 
 // The next row; nullptr when the scan is over.
 const Result* next_row(Search& s) {
-    bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::strict_order);
+    bool strict = mode() != IterativeScan::relaxed_order;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (s.next_result == s.results.size()) {

@@ -10,8 +10,39 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_server make_items recall_sql recall misses misses_by_width duplicates answers
+our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server make_items recall_sql recall misses misses_by_width duplicates answers
   background wait_for finish log_of log_is_clean index_size);
+
+# The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
+# ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
+my %methods = (
+	hnsw => { ordinary => '', narrow => 'SET hnsw.ef_search = 200;',
+		wide => 'SET hnsw.ef_search = 65535; SET hnsw.max_scan_tuples = 2147483647;' },
+	ivfflat => { with => 'lists = 20', ordinary => 'SET ivfflat.probes = 8;', narrow => 'SET ivfflat.probes = 16;',
+		wide => 'SET ivfflat.probes = 32768;' });
+my $method = 'hnsw';
+
+sub access_method
+{
+	($method) = @_ if @_;
+	return $method;
+}
+
+# CREATE INDEX on a column; for %with see the index's options.
+sub create_index
+{
+	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', with => '', @_);
+	my $with = join ', ', grep { $_ } $methods{$method}{with}, $o{with};
+	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method ($o{column} $o{class})" . ($with ? " WITH ($with)" : '');
+}
+# What the index option may be for an operator.
+sub quantizations
+{
+	my ($op) = @_;
+	return ($method eq 'ivfflat' && $op ne '<+>' ? 'rabitq' : (), 'sq8', 'none');
+}
+sub search_narrow { return $methods{$method}{narrow}; }
+sub search_wide { return $methods{$method}{wide}; }
 
 # SQL function vec(i, dims): the i-th vector of an endless set in 40 clusters, the same in every run.
 my $setup = q{
@@ -72,11 +103,10 @@ sub recall_sql
 sub recall
 {
 	my ($node, %o) = @_;
-	return $node->safe_psql('postgres', ($o{before} // '') . "SET client_min_messages = warning;" . recall_sql(%o));
+	return $node->safe_psql('postgres', $methods{$method}{ordinary} . ($o{before} // '') . "SET client_min_messages = warning;" . recall_sql(%o));
 }
 
-# Rows that match a condition and that a search for their own vector does not find: (at ef_search 200, where a row may
-# be missed as any approximate answer may; at 65,535, which visits all that is reachable).
+# Rows that match a condition and that a search for their own vector does not find: (by a narrow search; by a wide one).
 sub misses_by_width
 {
 	my ($node, $where) = @_;
@@ -88,10 +118,10 @@ sub misses_by_width
 			WHERE n.distance IS DISTINCT FROM 0";
 	};
 	return split /\n/, $node->safe_psql('postgres', "SET enable_seqscan = off; SET client_min_messages = warning;
-		SET hnsw.ef_search = 200;
+		" . search_narrow() . "
 		CREATE TEMP TABLE missed AS " . $not_found->("items WHERE $where") . ";
 		SELECT count(*) FROM missed;
-		SET hnsw.ef_search = 65535; SET hnsw.max_scan_tuples = 2147483647;
+		" . search_wide() . "
 		SELECT count(*) FROM (" . $not_found->('missed') . ") s;");
 }
 
@@ -99,7 +129,7 @@ sub misses_by_width
 sub misses
 {
 	my ($narrow, $wide) = misses_by_width(@_);
-	note "not found at ef_search 200: $narrow";
+	note "not found by an ordinary search: $narrow";
 	return $wide;
 }
 
@@ -107,9 +137,8 @@ sub misses
 sub duplicates
 {
 	my ($node) = @_;
-	return $node->safe_psql('postgres', q{
+	return $node->safe_psql('postgres', search_narrow() . q{
 		SET enable_seqscan = off;
-		SET hnsw.ef_search = 100;
 		SELECT coalesce(sum(rows - ids), 0) FROM generate_series(1, 100) q, LATERAL
 			(SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM
 				(SELECT id FROM items ORDER BY embedding <-> (SELECT vec(20000000 + q)) LIMIT 100) n) c;});
@@ -119,7 +148,7 @@ sub duplicates
 sub answers
 {
 	my ($node, %o) = (shift, queries => 50, k => 10, @_);
-	return $node->safe_psql('postgres', qq{
+	return $node->safe_psql('postgres', "$methods{$method}{ordinary}" . qq{
 		SET enable_seqscan = off;
 		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, $o{queries}) q, LATERAL
 			(SELECT id, embedding <-> vec(30000000 + q) AS distance FROM items

@@ -12,7 +12,7 @@ use VectorExt;
 # Each page that replay makes is compared with the one that the server had made.
 my $node = new_server('main', "wal_consistency_checking = 'all'", 'checkpoint_timeout = 1h', 'max_wal_size = 4GB');
 make_items($node, 1, 1000);
-$node->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops); CHECKPOINT;');
+$node->safe_psql('postgres', create_index() . '; CHECKPOINT;');
 
 sub inserter
 {

@@ -25,7 +25,7 @@ sub same
 }
 
 make_items($primary, 1, 3000);
-$primary->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops)');
+$primary->safe_psql('postgres', create_index());
 same('build');
 like($standby->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN SELECT id FROM items ORDER BY embedding <-> vec(1) LIMIT 5'),
 	qr/Index Scan using items_idx/, 'the standby uses the index');

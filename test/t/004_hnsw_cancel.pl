@@ -11,7 +11,7 @@ use VectorExt;
 
 my $node = new_server('main', 'maintenance_work_mem = 256MB', 'shared_buffers = 32MB');
 make_items($node, 1, 12000, dims => 96);
-my $create = 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops) WITH (ef_construction = 200)';
+my $create = create_index(with => access_method() eq 'hnsw' ? 'ef_construction = 200' : '');
 
 # Runs a statement under a timeout; true if it was interrupted by that, false if it came to its end.
 sub interrupted
@@ -101,7 +101,7 @@ done_testing();
 
 sub duplicates_96
 {
-	return $node->safe_psql('postgres', 'SET enable_seqscan = off; SET hnsw.ef_search = 100;
+	return $node->safe_psql('postgres', search_narrow() . 'SET enable_seqscan = off;
 		SELECT coalesce(sum(rows - ids), 0) FROM generate_series(1, 50) q, LATERAL
 			(SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM
 				(SELECT id FROM items ORDER BY embedding <-> (SELECT vec(20000000 + q, 96)) LIMIT 100) n) c');

@@ -34,8 +34,7 @@ foreach my $op ('<->', '<=>', '<#>', '<+>')
 	{
 		$recall{$level} = $node->safe_psql('postgres', "SET client_min_messages = warning; LOAD 'vectorext'; SET vectorext.simd = '$level';
 			DROP INDEX IF EXISTS items_idx;
-			CREATE INDEX items_idx ON items USING hnsw (embedding $classes{$op});
-			SET hnsw.ef_search = 100;" . recall_sql(op => $op, dims => $dims, queries => 200));
+			" . create_index(class => $classes{$op}) . ';' . search_narrow() . recall_sql(op => $op, dims => $dims, queries => 200));
 	}
 	my ($low, $high) = (sort { $a <=> $b } values %recall)[ 0, -1 ];
 	note "$op: " . join ', ', map { "$_ $recall{$_}" } @levels;
@@ -44,7 +43,7 @@ foreach my $op ('<->', '<=>', '<#>', '<+>')
 
 	# The last index was built by the last level: the others search it.
 	my %foreign = map {
-		$_ => $node->safe_psql('postgres', "SET client_min_messages = warning; LOAD 'vectorext'; SET vectorext.simd = '$_'; SET hnsw.ef_search = 100;"
+		$_ => $node->safe_psql('postgres', "SET client_min_messages = warning; LOAD 'vectorext'; SET vectorext.simd = '$_'; " . search_narrow()
 			. recall_sql(op => $op, dims => $dims, queries => 200))
 	} @levels;
 	($low, $high) = (sort { $a <=> $b } values %foreign)[ 0, -1 ];

@@ -11,7 +11,7 @@ use VectorExt;
 
 my $node = new_server('main');
 make_items($node, 1, 1500, unlogged => 1);
-$node->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops)');
+$node->safe_psql('postgres', create_index());
 $node->safe_psql('postgres', 'INSERT INTO items SELECT i, vec(i) FROM generate_series(1501, 2000) i');
 my $search = 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM items ORDER BY embedding <-> vec(5) LIMIT 10) s';
 

@@ -11,7 +11,7 @@ use VectorExt;
 
 my $node = new_server('main', 'maintenance_work_mem = 256MB', 'shared_buffers = 32MB');
 make_items($node, 1, 3000);
-$node->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops)');
+$node->safe_psql('postgres', create_index());
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my %script = (
@@ -43,7 +43,7 @@ note 'rows: ' . $node->safe_psql('postgres', 'SELECT count(*) FROM items');
 
 my ($missed, $unreachable) = misses_by_width($node);
 is($unreachable, 0, 'every row is reachable');
-cmp_ok($missed, '<=', 0.005 * $node->safe_psql('postgres', 'SELECT count(*) FROM items'), "rows are found at ef_search 200 (but $missed)");
+cmp_ok($missed, '<=', 0.005 * $node->safe_psql('postgres', 'SELECT count(*) FROM items'), "rows are found by a narrow search (but $missed)");
 is(duplicates($node), 0, 'no row is found twice');
 cmp_ok(recall($node), '>=', 0.95, 'recall after the load');
 $node->safe_psql('postgres', 'DELETE FROM items WHERE id > 100000 AND id % 2 = 0; VACUUM items;');

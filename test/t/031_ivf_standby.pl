@@ -1,0 +1,9 @@
+# What 002_hnsw_standby.pl tests of hnsw, of ivfflat.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use VectorExt;
+
+access_method('ivfflat');
+do "$FindBin::RealBin/002_hnsw_standby.pl" or die $@ || $!;
