@@ -43,9 +43,8 @@ void put_nibble(uint8_t* group, uint32_t row, uint8_t nibble) {
 
 uint32_t bits_for(uint32_t dim) { return std::min(rotated_dims(dim), kMaxBits); }
 
-BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, const float* dot_with, float* scratch,
+BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
                        uint8_t* code) {
-    const bool inner_product = dot_with != nullptr;
     const simd::Kernels& kernels = *simd::active;
     for (uint32_t i = 0; i < dims; i++) x[i] -= c[i];
     for (uint32_t i = 0; i < dims; i++) scratch[i] = x[i] > 0 ? 1.0f : -1.0f;
@@ -54,7 +53,7 @@ BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, c
         for (uint32_t j = 0; j < 8; j++) byte |= static_cast<uint32_t>(x[i + j] > 0) << j;
         code[i / 8] = static_cast<uint8_t>(byte);
     }
-    double r_sq = kernels.norm_sq_f32(x, dims), r_c = inner_product ? kernels.dot_f32(x, dot_with, dims) : 0;
+    double r_sq = kernels.norm_sq_f32(x, dims), r_c = inner_product ? kernels.dot_f32(x, c, dims) : 0;
     double sign_r = kernels.dot_f32(scratch, x, bits), sign_c = kernels.dot_f32(scratch, c, bits);
     double k = sign_r > 0 ? r_sq / sign_r : 0;
     double along = r_sq > 0 ? sign_r * sign_r / r_sq : 0;

@@ -45,7 +45,8 @@ struct IvfList {
     BlockNumber roomy;    // first vectors page with free slots, further ones by PageTail::next_free
     uint32 run;           // so many entries pages followed `head` when the index was built
     float norm_sq;        // of the centroid
-    uint32 reserved;
+    float scale;          // 1-bit codes are of what remains after so many times the centroid: 1, under inner product
+                          // the length of the rows along it
 };
 static_assert(sizeof(IvfList) == 24 && std::is_trivially_copyable_v<IvfList>);
 

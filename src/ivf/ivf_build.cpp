@@ -33,6 +33,7 @@ struct Build {
           centroids(memory),
           nearest(memory, index.space),
           counts(memory),
+          lengths(memory),
           mean(memory),
           scratch(memory),
           code(memory),
@@ -52,7 +53,8 @@ struct Build {
 
     ArenaVec<uint8> centroids;  // codes
     Nearest<ArenaVec> nearest;
-    ArenaVec<uint64> counts;  // rows of each list
+    ArenaVec<uint64> counts;   // rows of each list
+    ArenaVec<double> lengths;  // under inner product: the sum of their lengths along the centroid
 
     Tuplesortstate* sort = nullptr;
     TupleTableSlot* slot = nullptr;
@@ -109,7 +111,7 @@ void find_mean(Build& b) {
     b.mean.resize(b.index.dim(), 0);
     double rows = 0;
     scan_blocks(b, kMeanBlocks, [&](const void* elements) {
-        if (!b.index.space.frame(elements, b.scratch.data())) return;
+        if (!(b.index.space.frame(elements, b.scratch.data()) > 0)) return;
         for (uint32 i = 0; i < b.index.dim(); i++) b.mean[i] += std::clamp(b.scratch[i], -kBorder, kBorder);
         rows++;
     });
@@ -243,10 +245,12 @@ void assign_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, v
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
     auto* code = reinterpret_cast<uint8*>(VARDATA(b.sorted_code));
     if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
-        b.index.space.place(value.elements, b.scratch.data(), b.place.data());
+        double length = b.index.space.place(value.elements, b.scratch.data(), b.place.data());
         double cost;
         uint32 list = b.nearest.find(b.place.data(), &cost);
         b.counts[list]++;
+        // |x - c|^2 = 2 - 2 <x, c> of vectors of length one
+        b.lengths[list] += length * (1 - cost / 2);
         b.indexed++;
         ExecClearTuple(b.slot);
         b.slot->tts_values[0] = Int64GetDatum(sort_key(list, tid));
@@ -288,6 +292,11 @@ void write_centroids(Build& b) {
     writer.finish();
 }
 
+float scale_of(const Build& b, uint32 list) {
+    if (!b.index.inner_product() || b.counts[list] == 0) return 1;
+    return static_cast<float>(b.lengths[list] / static_cast<double>(b.counts[list]));
+}
+
 // The slots of the lists, and their entries pages, all empty.
 void write_lists(Build& b) {
     const SlotShape& shape = b.index.layout.lists;
@@ -303,7 +312,7 @@ void write_lists(Build& b) {
             auto norm_sq = static_cast<float>(simd::active->norm_sq_f32(b.scratch.data(), b.index.dim()));
             bool none = pages == 0;
             *list = {none ? InvalidBlockNumber : next, none ? InvalidBlockNumber : next + pages - 1,
-                     InvalidBlockNumber, pages, norm_sq, 0};
+                     InvalidBlockNumber, pages, norm_sq, scale_of(b, i)};
             next += pages;
         }
         writer.finish();
@@ -378,7 +387,7 @@ void write_rows(Build& b, TupleTableSlot* read) {
         const char* code = VARDATA_ANY(DatumGetPointer(slot_getattr(read, 2, &is_null)));
         if (list_of(key) != list) {
             list = list_of(key);
-            coder.set_centroid(&b.centroids[list * b.index.space.stride()]);
+            coder.set_centroid(&b.centroids[list * b.index.space.stride()], scale_of(b, list));
             at = per_page;
         }
         SlotNumber number = nth_slot(shape, first, done);
@@ -413,6 +422,7 @@ double assign_rows(Build& b, TupleTableSlot** read) {
     set_phase(BuildPhase::assigning, static_cast<int64>(std::max(estimate_rows(b), 0.0)));
     b.nearest.set(b.centroids.data(), b.index.meta.lists);
     b.counts.resize(b.index.meta.lists, 0);
+    b.lengths.resize(b.index.meta.lists, 0);
     b.code.resize(b.index.meta.code_bytes);
     b.place.resize(b.index.space.stride());
     begin_sort(b, read);
@@ -464,6 +474,7 @@ void build_empty(Relation rel) {
     write_first_page(*b);
     make_one_list(*b);
     b->counts.resize(1, 0);
+    b->lengths.resize(1, 0);
     write_centroids(*b);
     write_lists(*b);
     write_meta(*b);

@@ -105,7 +105,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
         memcpy(centroid, there, index->space.stride());
     });
     RowCoder coder{*index};
-    coder.set_centroid(centroid);
+    coder.set_centroid(centroid, read_list(*index, list).scale);
     coder.code_bits(code);
     insert_into_list(*index, list, coder, {*tid, code});
     return false;

@@ -17,27 +17,28 @@ public:
           floats_(allocate(codec::rotated_dims(index.dim()))),
           x_(allocate(codec::rotated_dims(index.dim()))),
           c_(allocate(codec::rotated_dims(index.dim()))),
-          whole_c_(allocate(codec::rotated_dims(index.dim()))),
           bits_(static_cast<uint8*>(palloc0(codec::rotated_dims(index.dim()) / 8))) {}
 
-    // The centroid that the next rows are near to, by its code.
-    void set_centroid(const uint8* code) {
+    // The centroid that the next rows are near to, by its code, and its list's scale.
+    void set_centroid(const uint8* code, float scale) {
         if (!index_.has_bits()) return;
-        codec::decode(*index_.space.codec, code, index_.dim(), floats_);
+        if (index_.inner_product()) {
+            index_.space.position(code, floats_);
+            for (uint32 i = 0; i < index_.dim(); i++) floats_[i] *= scale;
+        } else {
+            codec::decode(*index_.space.codec, code, index_.dim(), floats_);
+        }
         rotation_.apply(floats_, c_);
-        if (!index_.inner_product()) return;
-        index_.space.position(code, floats_);
-        rotation_.apply(floats_, whole_c_);
     }
 
     // The 1-bit code of a row by its own code, valid until the next call.
     void code_bits(const uint8* code) {
         if (!index_.has_bits()) return;
         codec::decode(*index_.codec, code, index_.dim(), floats_);
-        index_.space.subtract_mean(floats_);
+        if (!index_.inner_product()) index_.space.subtract_mean(floats_);
         rotation_.apply(floats_, x_);
         factors_ = codec::encode_bits(x_, c_, codec::rotated_dims(index_.dim()), index_.meta.bits,
-                                      index_.inner_product() ? whole_c_ : nullptr, floats_, bits_);
+                                      index_.inner_product(), floats_, bits_);
     }
 
     // Makes the row an entry of a block.
@@ -52,7 +53,7 @@ private:
 
     const IvfIndex& index_;
     codec::Rotation rotation_;
-    float *floats_, *x_, *c_, *whole_c_;  // c_ and x_ are less the mean
+    float *floats_, *x_, *c_;
     uint8* bits_;
     codec::BitFactors factors_{};
 };

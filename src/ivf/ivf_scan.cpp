@@ -27,8 +27,8 @@ struct Probe {
     uint32 list;
 };
 
-// An entry that looks near. Without 1-bit codes `estimate` is the key of the row's code and `bound` its certain bound;
-// with them `estimate` is only that, and `bound` what it hardly lies below.
+// An entry that looks near. Without 1-bit codes both `estimate` and `bound` are the certain bound of the row; with them
+// `estimate` is only that, and `bound` what the row hardly lies below.
 struct Candidate {
     float estimate;
     float bound;
@@ -158,9 +158,9 @@ struct ListTerms {
 ListTerms terms_of(const Search& s, const Probe& probe, const IvfList& list) {
     if (!s.index.inner_product()) return {probe.key, probe.key * probe.key};
     // `key` is the distance to the query scaled to length one.
-    double norm = std::sqrt(s.norm_sq);
-    double dot = norm * (1 + list.norm_sq - static_cast<double>(probe.key) * probe.key) / 2;
-    double distance_sq = std::max(0.0, s.norm_sq + list.norm_sq - 2 * dot);
+    double norm = std::sqrt(s.norm_sq), scale = list.scale;
+    double dot = scale * norm * (1 + list.norm_sq - static_cast<double>(probe.key) * probe.key) / 2;
+    double distance_sq = std::max(0.0, s.norm_sq + scale * scale * list.norm_sq - 2 * dot);
     return {static_cast<float>(std::sqrt(distance_sq)), static_cast<float>(-dot)};
 }
 
@@ -206,14 +206,14 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
             }
             s.index.codec->score(s.query, codes, batch, keys);
             for (size_t j = 0; j < batch; j++) {
-                // An infinite one is a candidate, too.
-                float estimate = std::min(keys[j], std::numeric_limits<float>::max());
-                if (!(estimate < s.cutoff)) {
-                    s.truncated = true;
-                    continue;
-                }
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
-                add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid});
+                // An infinite one is a candidate, too.
+                float estimate = std::min(bound, std::numeric_limits<float>::max());
+                if (estimate < s.cutoff) {
+                    add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid});
+                } else {
+                    s.truncated = true;
+                }
             }
         }
     }
@@ -410,9 +410,9 @@ void prepare_first_pass(Search& s, const void* elements) {
         codec::to_floats(s.index.codec->element, elements, dim, floats);
     } else {
         s.index.space.frame(elements, floats);
+        s.index.space.subtract_mean(floats);
     }
     s.norm_sq = simd::active->norm_sq_f32(floats, dim);
-    s.index.space.subtract_mean(floats);
     auto* rotated = static_cast<float*>(palloc(codec::rotated_dims(dim) * sizeof(float)));
     auto* signs = static_cast<float*>(palloc(codec::Rotation::signs_for(dim) * sizeof(float)));
     codec::Rotation{dim, signs}.apply(floats, rotated);

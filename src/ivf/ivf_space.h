@@ -27,29 +27,30 @@ struct Space {
     bool dense() const { return element != codec::Element::bit; }
     size_t stride() const { return codec->bytes(dim); }
 
-    // The row as floats in the frame of its residual: scaled, the mean not subtracted. False: it has no direction.
-    bool frame(const void* values, float* out) const {
+    // The row as floats, scaled to length one where that is asked for. Gives the length it had then, else 1.
+    double frame(const void* values, float* out) const {
         codec::to_floats(element, values, dim, out);
-        if (!unit) return true;
+        if (!unit) return 1;
         double norm = std::sqrt(simd::active->norm_sq_f32(out, dim));
-        if (!(norm > 0)) return false;
+        if (!(norm > 0)) return 0;
         const auto inverse = static_cast<float>(1 / norm);
         for (uint32_t i = 0; i < dim; i++) out[i] *= inverse;
-        return true;
+        return norm;
     }
 
     void subtract_mean(float* x) const {
         for (uint32_t i = 0; mean != nullptr && i < dim; i++) x[i] -= mean[i];
     }
 
-    // Codes a row. `scratch` has dim floats.
-    void place(const void* values, float* scratch, uint8_t* code) const {
+    // Codes a row; gives its length as frame() does. `scratch` has dim floats.
+    double place(const void* values, float* scratch, uint8_t* code) const {
         if (!dense()) {
             codec->encode(values, dim, scratch, code);
-            return;
+            return 1;
         }
-        frame(values, scratch);
+        double norm = frame(values, scratch);
         encode(scratch, code);
+        return norm;
     }
 
     // Codes a point given as floats (0 to 1 for bits); destroys them.

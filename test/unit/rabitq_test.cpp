@@ -96,7 +96,7 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
             fill(r, kind, rows[i], scale);
             auto x = rotate(rows[i]);
             auto f = codec::encode_bits(x.data(), rotated_c.data(), uint32_t(x.size()), b.bits,
-                                        inner_product ? rotated_c.data() : nullptr, scratch.data(), code.data());
+                                        inner_product, scratch.data(), code.data());
             codec::put_row(b.block, b.bits, i, f, code.data());
         }
         std::vector<float> v(dim);
@@ -139,7 +139,7 @@ void size_of_error() {
         std::vector<uint8_t> code(b.bits / 8);
         fill(r, Kind::gaussian, x, 1);
         auto rotated = rotate(x), zero = rotate(c);
-        auto f = codec::encode_bits(rotated.data(), zero.data(), dim, b.bits, zero.data(), scratch.data(), code.data());
+        auto f = codec::encode_bits(rotated.data(), zero.data(), dim, b.bits, true, scratch.data(), code.data());
         codec::put_row(b.block, b.bits, 0, f, code.data());
         double expected = std::sqrt(M_PI / 2 - 1) * std::sqrt(dot(x, x)) / std::sqrt(double(dim));
         CHECK(std::fabs(codec::confidence(b.block, 0, 1) / 3 / expected - 1) < 0.2);
@@ -183,7 +183,7 @@ void extremes() {
         std::vector<uint8_t> code(8), table(256);
         for (bool inner_product : {false, true}) {
             auto copy = x;
-            auto f = codec::encode_bits(copy.data(), c.data(), 64, b.bits, inner_product ? c.data() : nullptr, scratch.data(), code.data());
+            auto f = codec::encode_bits(copy.data(), c.data(), 64, b.bits, inner_product, scratch.data(), code.data());
             for (uint32_t i = 0; i < 32; i++) codec::put_row(b.block, b.bits, i, f, code.data());
             auto query = codec::prepare_bits(q.data(), b.bits, table.data());
             float estimates[32];
