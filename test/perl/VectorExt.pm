@@ -32,7 +32,7 @@ sub access_method
 sub create_index
 {
 	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', with => '', @_);
-	my $with = join ', ', grep { $_ } $methods{$method}{with}, $o{with};
+	my $with = $o{with} =~ /lists/ ? $o{with} : join ', ', grep { $_ } $methods{$method}{with}, $o{with};
 	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method ($o{column} $o{class})" . ($with ? " WITH ($with)" : '');
 }
 # What the index option may be for an operator.
