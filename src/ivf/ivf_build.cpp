@@ -48,7 +48,8 @@ struct Build {
 
     // the mean, then the sample
     ArenaVec<uint8> samples;  // codes in the space of centroids
-    size_t sample_target = 0, sampled = 0;
+    size_t lists = 0;  // asked for
+    size_t sample_target = 0, expected = 0, sampled = 0;
     double seen = 0;
 
     ArenaVec<uint8> centroids;  // codes
@@ -76,6 +77,15 @@ void check_memory(size_t bytes) {
             errmsg("memory required is %zu MB, maintenance_work_mem is %d MB", bytes / (1024 * 1024) + 1,
                    maintenance_work_mem / 1024));
 }
+
+struct KMeansStep {
+    void operator()(double share) const {
+        CHECK_FOR_INTERRUPTS();
+        index::set_build_progress(static_cast<int64>(share * kPercent));
+    }
+};
+
+using Clusters = KMeans<ArenaVec, ContextMemory, KMeansStep>;
 
 // ---- the sample --------------------------------------------------------------------------------------
 
@@ -120,6 +130,12 @@ void find_mean(Build& b) {
     b.index.space.mean = mean;
 }
 
+// What a sample of so many rows and clustering it take.
+size_t sample_memory(const Build& b, size_t rows) {
+    return rows * (b.index.space.stride() + sizeof(uint8*)) +
+           Clusters::memory(b.index.space, rows, std::min(b.lists, rows));
+}
+
 // Vitter's algorithm R over the rows of the blocks.
 void add_sample(Build& b, const void* elements) {
     size_t stride = b.index.space.stride();
@@ -131,7 +147,7 @@ void add_sample(Build& b, const void* elements) {
     if (at >= b.sample_target) return;
     if (at == b.sampled) {
         b.sampled++;
-        check_memory(b.sampled * stride);
+        if (b.sampled * stride > memory_limit()) check_memory(sample_memory(b, b.expected));
         b.samples.resize_uninitialized(b.sampled * stride);
     }
     b.index.space.place(elements, b.scratch.data(), &b.samples[at * stride]);
@@ -145,7 +161,9 @@ double estimate_rows(Build& b) {
 }
 
 void take_sample(Build& b, size_t lists, double rows) {
+    b.lists = lists;
     b.sample_target = static_cast<size_t>(std::max(kSampleRowsPerList * static_cast<double>(lists), kSampleRows));
+    b.expected = std::min(b.sample_target, static_cast<size_t>(std::max(rows, 1.0)));
     BlockNumber blocks = RelationGetNumberOfBlocks(b.heap);
     double per_block = std::max(rows / std::max<double>(blocks, 1), 1.0);
     double wanted = std::ceil(2 * static_cast<double>(b.sample_target) / per_block) + 100;
@@ -154,15 +172,6 @@ void take_sample(Build& b, size_t lists, double rows) {
 }
 
 // ---- clusters ----------------------------------------------------------------------------------------
-
-struct KMeansStep {
-    void operator()(double share) const {
-        CHECK_FOR_INTERRUPTS();
-        index::set_build_progress(static_cast<int64>(share * kPercent));
-    }
-};
-
-using Clusters = KMeans<ArenaVec, ContextMemory, KMeansStep>;
 
 size_t choose_lists(double rows, int option) {
     if (option > 0) return static_cast<size_t>(option);
@@ -192,8 +201,7 @@ void find_centroids(Build& b, int option) {
     if (b.sampled == 0) {
         make_one_list(b);
     } else {
-        size_t most = std::min(lists, b.sampled);
-        check_memory(b.sampled * (stride + sizeof(uint8*)) + Clusters::memory(b.index.space, b.sampled, most));
+        check_memory(sample_memory(b, b.sampled));
         ArenaVec<const uint8*> points{b.context};
         points.reserve(b.sampled);
         for (size_t i = 0; i < b.sampled; i++) points.push_back(&b.samples[i * stride]);
