@@ -14,6 +14,7 @@ class Engine:
     access_method: str = 'hnsw'
     knob: str = 'ef_search'
     knob_range: tuple[int, int] = (1, 1000)
+    at_least_k: bool = True             # values of the knob below LIMIT find too few rows
     preload: str = ''                   # for shared_preload_libraries, where an engine insists on it
 
 
@@ -31,13 +32,37 @@ def hnsw_search(ef):
     return {'hnsw.ef_search': ef}
 
 
+def ivfflat(quantization=None, by_option=False):
+    """The same of an ivfflat access method."""
+    def clause(metric, options):
+        chosen = quantization or (options.quantization if by_option else None)
+        more = f', quantization = {chosen}' if chosen else ''
+        return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {options.lists}{more})'
+    return clause
+
+
+def ivfflat_search(probes):
+    # with many probes a planner may take a sequential scan for cheaper, and be right
+    return {'ivfflat.probes': probes, 'enable_seqscan': 'off'}
+
+
+def ivf_engine(name, extension, clause):
+    return Engine(name, (extension,), clause, ivfflat_search, access_method='ivfflat', knob='probes', knob_range=(1, 32768), at_least_k=False)
+
+
 ENGINES = {e.name: e for e in (
     Engine('vectorext', ('vectorext',), hnsw(by_option=True), hnsw_search),
     Engine('vectorext-none', ('vectorext',), hnsw('none'), hnsw_search),
     Engine('vectorext-sq4', ('vectorext',), hnsw('sq4'), hnsw_search),
     Engine('pgvector', ('vector',), hnsw(), hnsw_search),
+    ivf_engine('vectorext-ivf', 'vectorext', ivfflat(by_option=True)),
+    ivf_engine('vectorext-ivf-sq8', 'vectorext', ivfflat('sq8')),
+    ivf_engine('vectorext-ivf-none', 'vectorext', ivfflat('none')),
+    ivf_engine('pgvector-ivf', 'vector', ivfflat()),
 )}
-DEFAULT_ENGINES = ('vectorext', 'pgvector')
+# by the kind of index
+DEFAULT_ENGINES = {'hnsw': ('vectorext', 'pgvector'), 'ivfflat': ('vectorext-ivf', 'pgvector-ivf')}
+DEFAULT_KNOBS = {'hnsw': [20, 40, 100, 200], 'ivfflat': [8, 16, 32, 64, 128]}
 
 
 def why_unusable(engine, cluster, database):

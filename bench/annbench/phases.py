@@ -88,7 +88,8 @@ class Bench:
 
     # ---- build -----------------------------------------------------------------------------------
     def index_name(self):
-        return f'items_m{self.o.m}_ef{self.o.ef_construction}_w{self.o.workers}_{self.o.metric}'
+        kind = f'lists{self.o.lists}' if self.o.index == 'ivfflat' else f'm{self.o.m}_ef{self.o.ef_construction}'
+        return f'items_{kind}_w{self.o.workers}_{self.o.metric}'
 
     def kept_index(self, engine):
         note = self.cluster.value(database(engine), f"SELECT obj_description(to_regclass('{self.index_name()}'), 'pg_class')")
@@ -177,7 +178,7 @@ class Bench:
 
     def brackets(self, engine, target, found, tried):
         """Two neighbouring knob values around the target, by bisection. found: {knob: recall}, extended on the way."""
-        low, high = max(self.o.k, engine.knob_range[0]), engine.knob_range[1]
+        low, high = max(self.o.k if engine.at_least_k else 1, engine.knob_range[0]), engine.knob_range[1]
 
         def at(x):
             if x not in found:

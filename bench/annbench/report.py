@@ -40,9 +40,9 @@ class Report:
     def against(self, name, value):
         return value if self.ref and name != self.ref else '-'
 
-    def config(self, m, ef_construction, build, sweep, insert):
-        setting = f'm = {m}, ef_construction = {ef_construction}'
-        self.json['configs'].append(dict(m=m, ef_construction=ef_construction, build=build, sweep=sweep, insert=insert))
+    def config(self, m, ef_construction, build, sweep, insert, setting=''):
+        setting = setting or f'm = {m}, ef_construction = {ef_construction}'
+        self.json['configs'].append(dict(setting=setting, m=m, ef_construction=ef_construction, build=build, sweep=sweep, insert=insert))
         self.text.append(f'## {setting}\n')
         key = [m, ef_construction]
         if build:
@@ -69,7 +69,7 @@ class Report:
                                              statistics.median(a / b for a, b in zip(at['qps'], rat['qps'])) if rat else '']])
             self.text.append(table(['engine', f'recall@{self.o.k}', 'knob', 'QPS (median)', 'rounds', 'times ' + str(self.ref)], rows))
             rows = [(e, x, s['recall'][x], s['qps'].get(x)) for e, s in sweep.items() for x in sorted(s['recall'])]
-            self.text.append(table(['engine', 'ef_search', f'recall@{self.o.k}', 'QPS (median)', 'rounds', 'waiting for a CPU, at most'],
+            self.text.append(table(['engine', 'ef_search or probes', f'recall@{self.o.k}', 'QPS (median)', 'rounds', 'waiting for a CPU, at most'],
                                    [[e, x, f'{r:.4f}', f'{statistics.median(q):.0f}', f'{min(q):.0f} to {max(q):.0f}', f"{100 * sweep[e]['wait'][x]:.1f} %"]
                                     for e, x, r, q in rows if q]))
             self.add_csv('sweep', ['m', 'ef_construction', 'engine', 'knob', 'recall', 'qps_median', 'qps_min', 'qps_max', 'run_queue_share'],
@@ -126,7 +126,7 @@ class Report:
             for e, s in c['sweep'].items():
                 points = sorted((s['recall'][x], statistics.median(q)) for x, q in s['qps'].items())
                 ax.plot(*zip(*points), marker='o', label=e)
-            ax.set(xlabel=f'recall@{self.o.k}', ylabel='queries per second', yscale='log', title=f"m = {c['m']}, ef_construction = {c['ef_construction']}")
+            ax.set(xlabel=f'recall@{self.o.k}', ylabel='queries per second', yscale='log', title=c['setting'])
             ax.grid(True, which='both', alpha=0.3)
             ax.legend()
         fig.tight_layout()
