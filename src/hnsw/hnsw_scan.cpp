@@ -265,6 +265,11 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         s->every_row = s->null_bound = true;
         return s;
     }
+    if (s->index.meta.entry == kNoSlot) {
+        // Nothing to compare the query with: not an error whatever its dimensions, as for a sequential scan.
+        s->drained = true;
+        return s;
+    }
     uint32 dim = s->index.dim();
     auto element = static_cast<codec::Element>(s->index.meta.element);
     index::VectorValue query = index::vector_value(element, order_by.sk_argument);

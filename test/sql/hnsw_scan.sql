@@ -100,3 +100,19 @@ EXPLAIN (COSTS OFF) SELECT id FROM p ORDER BY v <-> (SELECT v FROM p WHERE id = 
 EXPLAIN (COSTS OFF) SELECT count(*) FROM p;
 EXPLAIN (COSTS OFF) SELECT id FROM p WHERE id = 7 ORDER BY v <=> (SELECT v FROM p WHERE id = 1) LIMIT 10;
 DROP TABLE p, g;
+
+-- While an index is empty a query of other dimensions finds nothing, as in a sequential scan.
+SET enable_seqscan = off;
+CREATE TABLE empty (v vector(3));
+CREATE INDEX ON empty USING hnsw (v vector_l2_ops);
+SELECT * FROM empty ORDER BY v <-> '[1,2]';
+INSERT INTO empty VALUES ('[1,2,3]');
+SELECT * FROM empty ORDER BY v <-> '[1,2]';
+
+-- Vectors in TOAST make the table look small beside the index: that is no reason to read them all.
+CREATE TABLE toasted (id int, v vector(1536));
+INSERT INTO toasted SELECT i, array_fill(i::real, ARRAY[1536]) FROM generate_series(1, 1000) i;
+CREATE INDEX ON toasted USING hnsw (v vector_l2_ops);
+ANALYZE toasted;
+RESET enable_seqscan;
+EXPLAIN (COSTS OFF) SELECT id FROM toasted ORDER BY v <-> (SELECT v FROM toasted WHERE id = 7) LIMIT 10;
