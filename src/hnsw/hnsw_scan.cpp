@@ -141,7 +141,9 @@ void next_batch(Scan& s) {
         s.drained = true;
         return;
     }
-    s.ef = std::min(s.ef * 2, kMaxBatch);
+    // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
+    size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
+    s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
     // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
     ArenaVec<Candidate>& left = s.left;
     left.clear();
