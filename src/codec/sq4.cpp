@@ -1,0 +1,170 @@
+#include "codec/sq4.h"
+
+#include "codec/affine.h"
+
+namespace vext::codec {
+namespace {
+
+constexpr double kTop = 15;
+// Standard deviations that a bound leaves room for.
+constexpr double kDeviations = 3;
+constexpr size_t kChunk = 256;
+
+size_t packed_bytes(uint32_t dim) { return (dim + 1u) / 2u; }
+size_t sq4_bytes(uint32_t dim) { return sizeof(AffineFactors) + (packed_bytes(dim) + 3u) / 4u * 4u; }
+
+// One nibble a dimension, a chunk of the low ones with the high ones beside them: use(low, n, high, m) gets the
+// dimensions from `at` and from `half + at` on.
+template <typename Use>
+void each_chunk(uint32_t dim, Use use) {
+    size_t half = packed_bytes(dim);
+    for (size_t at = 0; at < half; at += kChunk) {
+        size_t n = std::min(kChunk, half - at);
+        size_t m = std::min(n, dim - half - at);  // 0 when dim = 1
+        use(at, n, half + at, m);
+    }
+}
+
+void unpack(const uint8_t* packed, size_t at, size_t n, uint8_t* low, uint8_t* high) {
+    for (size_t i = 0; i < n; i++) {
+        low[i] = packed[at + i] & 15;
+        high[i] = packed[at + i] >> 4;
+    }
+}
+
+struct Coded {
+    double residual;  // squared, or of absolute values
+    uint32_t sum, sum_sq;
+};
+
+// Codes x with lo and step; writes nothing when packed is nullptr.
+Coded code_values(const float* x, uint32_t dim, bool l1, float lo, float step, uint8_t* packed) {
+    const simd::Kernels& k = *simd::active;
+    float inverse = step > 0 ? 1 / step : 0;
+    auto residual = l1 ? k.residual_abs_u8 : k.residual_sq_u8;
+    Coded all{0, 0, 0};
+    each_chunk(dim, [&](size_t low_at, size_t n, size_t high_at, size_t m) {
+        uint8_t low[kChunk], high[kChunk];
+        simd::CodeSums a = k.quantize_u8(x + low_at, n, lo, inverse, static_cast<float>(kTop), low);
+        simd::CodeSums b = k.quantize_u8(x + high_at, m, lo, inverse, static_cast<float>(kTop), high);
+        all.residual += residual(x + low_at, low, n, lo, step) + residual(x + high_at, high, m, lo, step);
+        all.sum += a.sum + b.sum;
+        all.sum_sq += a.sum_sq + b.sum_sq;
+        if (packed == nullptr) return;
+        for (size_t i = 0; i < n; i++) packed[low_at + i] = static_cast<uint8_t>(low[i] | (i < m ? high[i] << 4 : 0));
+    });
+    return all;
+}
+
+// With 16 values for a vector, its few largest elements had better be clipped: the width that loses least.
+void write_sq4(const float* x, uint32_t dim, bool l1, double lost, uint8_t* code) {
+    simd::MinMax range = simd::active->min_max_f32(x, dim);
+    double width = static_cast<double>(range.max) - range.min, middle = range.min + width / 2;
+    AffineFactors f{};
+    f.lo = range.min;
+    double best = kInfinity;
+    // A width near the subnormals has no usable reciprocal: one value for all.
+    if (width > 0x1.0p-100) {
+        for (double part : {1.0, 0.9, 0.8, 0.7, 0.6}) {
+            auto lo = static_cast<float>(middle - part * width / 2), step = static_cast<float>(part * width / kTop);
+            double residual = code_values(x, dim, l1, lo, step, nullptr).residual;
+            if (!(residual < best)) break;
+            best = residual;
+            f.lo = lo;
+            f.step = step;
+        }
+    }
+    memset(code, 0, sq4_bytes(dim));
+    Coded coded = code_values(x, dim, l1, f.lo, f.step, code + sizeof f);
+    f.sum = coded.sum;
+    f.sum_sq = coded.sum_sq;
+    f.residual = round_up((l1 ? coded.residual : std::sqrt(coded.residual)) + (std::isinf(lost) ? 0 : lost));
+    memcpy(code, &f, sizeof f);
+}
+
+void sq4_prepare(const uint8_t* code, uint32_t dim, Query* q) { prepare_affine(code, dim, kTop, q); }
+
+float l1_of(const Query& q, const uint8_t* code) {
+    const AffineFactors f = factors_of(code);
+    const auto step_a = static_cast<float>(q.step), delta = static_cast<float>(q.lo - f.lo);
+    const uint8_t* bytes = codes_of(q.code);
+    float sum = 0;
+    each_chunk(q.dim, [&](size_t low_at, size_t n, size_t high_at, size_t m) {
+        uint8_t low[kChunk], high[kChunk], query_low[kChunk], query_high[kChunk];
+        unpack(codes_of(code), low_at, n, low, high);
+        const uint8_t *a = bytes + low_at, *b = bytes + high_at;
+        if (q.top == kTop) {
+            unpack(bytes, low_at, n, query_low, query_high);
+            a = query_low;
+            b = query_high;
+        }
+        sum += simd::active->l1_u8(a, low, step_a, f.step, delta, n) +
+               simd::active->l1_u8(b, high, step_a, f.step, delta, m);
+    });
+    return sum >= 0 ? sum : std::numeric_limits<float>::max();
+}
+
+// The query is a code of sq8, or of sq4 when graphs are built.
+template <Metric M>
+void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
+    auto dot = q.top == kTop ? simd::active->dot_u4 : simd::active->dot_u8_u4;
+    for (size_t i = 0; i < n; i++) {
+        if constexpr (M == Metric::l1) {
+            keys[i] = l1_of(q, codes[i]);
+            continue;
+        }
+        AffineFactors f = factors_of(codes[i]);
+        uint32_t product = dot(codes_of(q.code), codes_of(codes[i]), q.dim);
+        if constexpr (M == Metric::inner_product) {
+            keys[i] = static_cast<float>(-inner_product(q, f, product));
+        } else {
+            double d_sq = l2_sq(q, f, product) + static_cast<double>(f.residual) * f.residual + q.residual * q.residual;
+            keys[i] = static_cast<float>(std::sqrt(d_sq));
+        }
+    }
+}
+
+template <Metric M>
+float sq4_slack(const Query& q, const uint8_t* code) {
+    double deviation = factors_of(code).residual / q.root_dim;
+    if constexpr (M == Metric::inner_product) deviation *= q.norm;
+    return static_cast<float>(kDeviations * deviation);
+}
+
+float bound_distance(const Query&, Key key, float slack) { return static_cast<float>(at_least_zero(key - slack)); }
+float bound_inner_product(const Query&, Key key, float slack) {
+    float bound = key - slack;
+    return std::isnan(bound) ? -std::numeric_limits<float>::infinity() : bound;  // both infinite
+}
+float bound_cosine(const Query& q, Key key, float slack) {
+    float d = bound_distance(q, key, slack);
+    return d * d / 2;
+}
+
+template <Element E, Metric M>
+constexpr Codec row() {
+    Codec c = {CodecId::sq4,
+               E,
+               M,
+               false,
+               relaxed<M>(),
+               sq4_bytes,
+               encode_affine<E, M, write_sq4>,
+               sq4_prepare,
+               sq4_score<M>,
+               sq4_slack<M>,
+               bound_distance};
+    if constexpr (M == Metric::inner_product) c.lower_bound = bound_inner_product;
+    if constexpr (M == Metric::cosine) c.lower_bound = bound_cosine;
+    c.uncertain = true;
+    c.query_codec = CodecId::sq8;
+    return c;
+}
+
+constexpr auto kCodecs = affine_rows([]<Element E, Metric M>() { return row<E, M>(); });
+
+}  // namespace
+
+std::span<const Codec> sq4_codecs() { return kCodecs; }
+
+}  // namespace vext::codec
