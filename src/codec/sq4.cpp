@@ -7,7 +7,7 @@ namespace {
 
 constexpr double kTop = 15;
 // Standard deviations that a bound leaves room for.
-constexpr double kDeviations = 3;
+constexpr double kDeviations = 5;
 constexpr size_t kChunk = 256;
 
 size_t packed_bytes(uint32_t dim) { return (dim + 1u) / 2u; }
@@ -78,7 +78,7 @@ void write_sq4(const float* x, uint32_t dim, bool l1, double lost, uint8_t* code
     Coded coded = code_values(x, dim, l1, f.lo, f.step, code + sizeof f);
     f.sum = coded.sum;
     f.sum_sq = coded.sum_sq;
-    f.residual = round_up((l1 ? coded.residual : std::sqrt(coded.residual)) + (std::isinf(lost) ? 0 : lost));
+    f.residual = round_up((l1 ? coded.residual : std::sqrt(coded.residual)) + lost);
     memcpy(code, &f, sizeof f);
 }
 
@@ -104,6 +104,9 @@ float l1_of(const Query& q, const uint8_t* code) {
     return sum >= 0 ? sum : std::numeric_limits<float>::max();
 }
 
+// An infinite residual says that the operator may answer anything: nothing to estimate by.
+double known_sq(double residual) { return std::isinf(residual) ? 0 : residual * residual; }
+
 // The query is a code of sq8, or of sq4 when graphs are built.
 template <Metric M>
 void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
@@ -118,28 +121,52 @@ void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
         if constexpr (M == Metric::inner_product) {
             keys[i] = static_cast<float>(-inner_product(q, f, product));
         } else {
-            double d_sq = l2_sq(q, f, product) + static_cast<double>(f.residual) * f.residual + q.residual * q.residual;
+            double d_sq = l2_sq(q, f, product) + known_sq(f.residual) + known_sq(q.residual);
             keys[i] = static_cast<float>(std::sqrt(d_sq));
         }
     }
 }
 
-template <Metric M>
-float sq4_slack(const Query& q, const uint8_t* code) {
-    double deviation = factors_of(code).residual / q.root_dim;
-    if constexpr (M == Metric::inner_product) deviation *= q.norm;
-    return static_cast<float>(kDeviations * deviation);
+// How much of a certain bound of the error is taken: all of it in few dimensions.
+double part_of_bound(const Query& q) { return std::min(1.0, kDeviations / q.root_dim); }
+
+double scale_of(const Query& q, const AffineFactors& f) { return q.magnitude + magnitude_of(f.lo, f.step, kTop); }
+
+float distance_slack(const Query& q, const uint8_t* code) {
+    AffineFactors f = factors_of(code);
+    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + 1e-7 * q.root_dim * scale_of(q, f));
 }
 
-float bound_distance(const Query&, Key key, float slack) { return static_cast<float>(at_least_zero(key - slack)); }
+// The squared distance is at least key^2 - 2 |q' - x'| slack, and |q' - x'| at most the key.
+double least_sq(Key key, float slack) { return at_least_zero(static_cast<double>(key) * (key - 2.0 * slack)); }
+
+float bound_l2(const Query& q, Key key, float slack) {
+    return static_cast<float>(std::sqrt(least_sq(key, slack) * (1 - sum_error(q.dim))));
+}
+
+float bound_cosine(const Query& q, Key key, float slack) {
+    return static_cast<float>(at_least_zero(least_sq(key, slack) / 2 - 2.5 * sum_error(q.dim)));
+}
+
+float inner_product_slack(const Query& q, const uint8_t* code) {
+    Query x;
+    sq4_prepare(code, q.dim, &x);
+    double part = part_of_bound(q), size = (q.norm + q.residual) * (x.norm + x.residual);
+    return static_cast<float>(part * (q.norm * x.residual + q.residual * x.norm) +
+                              size * (sum_error(q.dim) + 0x1.0p-22));
+}
+
 float bound_inner_product(const Query&, Key key, float slack) {
     float bound = key - slack;
     return std::isnan(bound) ? -std::numeric_limits<float>::infinity() : bound;  // both infinite
 }
-float bound_cosine(const Query& q, Key key, float slack) {
-    float d = bound_distance(q, key, slack);
-    return d * d / 2;
+
+float l1_slack(const Query& q, const uint8_t* code) {
+    AffineFactors f = factors_of(code);
+    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + q.dim * scale_of(q, f) * 0x1.0p-20);
 }
+
+float bound_l1(const Query&, Key key, float slack) { return static_cast<float>(at_least_zero(key - slack)); }
 
 template <Element E, Metric M>
 constexpr Codec row() {
@@ -152,10 +179,11 @@ constexpr Codec row() {
                encode_affine<E, M, write_sq4>,
                sq4_prepare,
                sq4_score<M>,
-               sq4_slack<M>,
-               bound_distance};
-    if constexpr (M == Metric::inner_product) c.lower_bound = bound_inner_product;
+               distance_slack,
+               bound_l2};
+    if constexpr (M == Metric::inner_product) c.slack = inner_product_slack, c.lower_bound = bound_inner_product;
     if constexpr (M == Metric::cosine) c.lower_bound = bound_cosine;
+    if constexpr (M == Metric::l1) c.slack = l1_slack, c.lower_bound = bound_l1;
     c.uncertain = true;
     c.query_codec = CodecId::sq8;
     return c;

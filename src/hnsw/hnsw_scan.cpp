@@ -38,7 +38,7 @@ struct Result {
 
 // A row whose distance was looked up; the nearest comes first out of a heap.
 struct RankedRow {
-    float distance;
+    double distance;
     ItemPointerData tid;
 };
 
@@ -68,10 +68,11 @@ struct Scan {
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     size_t ef = 0;
-    float last_bound = -HUGE_VALF;
-    bool drained = false;     // no further batch
-    bool every_row = false;   // no distance orders the rows: all are returned, block by block
-    bool null_bound = false;  // the query is NULL, else its norm is zero and all distances are NaN
+    double last_bound = -HUGE_VAL;  // that was handed out
+    float beyond = HUGE_VALF;       // the least bound that the batch left to the next one
+    bool drained = false;           // no further batch
+    bool every_row = false;         // no distance orders the rows: all are returned, block by block
+    bool null_bound = false;        // the query is NULL, else its norm is zero and all distances are NaN
     BlockNumber next_block = 0;
 };
 
@@ -97,10 +98,12 @@ void sort_results(Scan& s) {
 void take_results(Scan& s, size_t n) {
     float ceiling = -HUGE_VALF;
     s.results.clear();
+    s.beyond = HUGE_VALF;
     for (size_t i = 0; i < s.pool.size(); i++) {
         const Candidate& c = s.pool[i];
         if (i >= n) {
             s.spilled.push_back(c);
+            s.beyond = std::min(s.beyond, s.store.lower_bound(c));
             continue;
         }
         add_result(s, c);
@@ -130,7 +133,8 @@ void first_batch(Scan& s) {
     if (iterative) s.pool.keep_spilled(&s.spilled);
     size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
-    take_results(s, s.pool.size());
+    // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
+    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : s.pool.size());
     s.drained = !iterative;
 }
 
@@ -151,6 +155,7 @@ void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
+        s.beyond = HUGE_VALF;
         sort_results(s);
         s.drained = true;
         return;
@@ -266,7 +271,7 @@ bool next_node(Scan& s) {
         s.next_posting = c.posting;
         while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
         if (s.rows.empty()) continue;
-        if (!s.every_row && s.rerank == nullptr) s.last_bound = std::max(s.last_bound, c.bound);
+        if (!s.every_row && s.rerank == nullptr) s.last_bound = std::max<double>(s.last_bound, c.bound);
         return true;
     }
 }
@@ -283,13 +288,12 @@ bool next_row(Scan& s) {
 // ---- rows in the order of their own distances ---------------------------------------------------------
 
 // So many wait at most: the rows of one code may be thousands, all about as far.
-constexpr size_t kMaxRanked = 128;
+constexpr size_t kMaxRanked = 4096;
 
-// Nothing that was not looked up yet should be nearer. At the end of a batch there is nothing: another search would
-// cost more than it could change.
+// Nothing that is known and was not looked up yet should be nearer.
 float least_to_come(const Scan& s) {
     if (s.next_row < s.rows.size() || s.next_posting != kNoSlot) return s.current.bound;
-    return s.next_result < s.results.size() ? s.results[s.next_result].bound : HUGE_VALF;
+    return s.next_result < s.results.size() ? s.results[s.next_result].bound : s.beyond;
 }
 
 bool next_ranked(Scan& s, RankedRow* row) {
@@ -305,6 +309,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
         }
         if (!next_row(s)) {
             if (s.ranked.empty()) return false;
+            s.beyond = HUGE_VALF;
             continue;
         }
         RankedRow found{0, s.rows[s.next_row++]};
@@ -332,9 +337,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     }
     uint32 dim = s->index.dim();
     auto element = static_cast<codec::Element>(s->index.meta.element);
-    // A copy: the value must last as long as the scan.
-    Datum value = PointerGetDatum(PG_DETOAST_DATUM_COPY(order_by.sk_argument));
-    index::VectorValue query = index::vector_value(element, value);
+    index::VectorValue query = index::vector_value(element, order_by.sk_argument);
     index::check_dimensions(element, dim, query.dim);
     auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
@@ -344,7 +347,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         return s;
     }
     if (s->index.codec->uncertain) {
-        s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan, *s->index.codec, query);
+        s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     }
     s->store.set_query(s->code, query_codec, true);
     first_batch(*s);

@@ -1,14 +1,13 @@
 #include "index/rerank.h"
 
+#include <cmath>
+
 namespace vext::index {
 
-Rerank::Rerank(IndexScanDesc scan, const codec::Codec& codec, VectorValue query)
-    : scan_(scan), exact_(codec::find(codec::CodecId::none, codec.element, codec.metric)),
-      fetch_(table_index_fetch_begin(scan->heapRelation)), slot_(table_slot_create(scan->heapRelation, nullptr)),
-      column_(scan->indexRelation->rd_index->indkey.values[0]),
+Rerank::Rerank(IndexScanDesc scan)
+    : scan_(scan), fetch_(table_index_fetch_begin(scan->heapRelation)),
+      slot_(table_slot_create(scan->heapRelation, nullptr)), column_(scan->indexRelation->rd_index->indkey.values[0]),
       row_context_(AllocSetContextCreate(CurrentMemoryContext, "vectorext row", ALLOCSET_DEFAULT_SIZES)) {
-    // Codes of codec none are the elements themselves.
-    exact_->prepare(static_cast<const uint8*>(query.elements), query.dim, &query_);
     if (column_ != 0) return;
     info_ = BuildIndexInfo(scan->indexRelation);
     estate_ = CreateExecutorState();
@@ -29,7 +28,7 @@ bool Rerank::value(Datum* datum) {
     return !nulls[0];
 }
 
-bool Rerank::distance(const ItemPointerData& tid, float* distance) {
+bool Rerank::distance(const ItemPointerData& tid, double* distance) {
     ItemPointerData at = tid;  // the table follows a chain of versions with it
     bool call_again = false;
     if (!table_index_fetch_tuple(fetch_, &at, scan_->xs_snapshot, slot_, &call_again, nullptr)) return false;
@@ -37,12 +36,10 @@ bool Rerank::distance(const ItemPointerData& tid, float* distance) {
     Datum datum;
     bool indexed = value(&datum);
     if (indexed) {
-        VectorValue x = vector_value(exact_->element, datum);
-        check_dimensions(exact_->element, query_.dim, x.dim);
-        const auto* code = static_cast<const uint8*>(x.elements);
-        codec::Key key;
-        exact_->score(query_, &code, 1, &key);
-        *distance = exact_->lower_bound(query_, key, 0);
+        ScanKeyData& order_by = scan_->orderByData[0];
+        *distance =
+            DatumGetFloat8(FunctionCall2Coll(&order_by.sk_func, order_by.sk_collation, datum, order_by.sk_argument));
+        if (std::isnan(*distance)) *distance = get_float8_infinity();
     }
     MemoryContextSwitchTo(outer);
     MemoryContextReset(row_context_);

@@ -4,18 +4,16 @@
 
 #include "pg/postgres.h"
 
-#include "codec/codec.h"
-#include "index/opclass.h"
-
 namespace vext::index {
 
 class Rerank {
 public:
-    // The query must outlive this. Allocates in the current memory context, and holds a pin until end().
-    Rerank(IndexScanDesc scan, const codec::Codec& codec, VectorValue query);
+    // Of the scan's ORDER BY operator. Allocates in the current memory context, and holds a pin until end().
+    explicit Rerank(IndexScanDesc scan);
 
-    // False: no version of the row is visible to the scan's snapshot, or its value is not indexed.
-    bool distance(const ItemPointerData& tid, float* distance);
+    // What the operator says of the row; infinite for NaN, which sorts behind all numbers. False: no version of the row
+    // is visible to the scan's snapshot.
+    bool distance(const ItemPointerData& tid, double* distance);
 
     void end();
 
@@ -23,8 +21,6 @@ private:
     bool value(Datum* datum);
 
     IndexScanDesc scan_;
-    const codec::Codec* exact_;
-    codec::Query query_;
     IndexFetchTableData* fetch_;
     TupleTableSlot* slot_;
     AttrNumber column_;          // 0: an expression
