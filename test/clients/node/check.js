@@ -93,7 +93,7 @@ const OPERATOR = { l2: '<->', ip: '<#>', cosine: '<=>', l1: '<+>', hamming: '<~>
 // Runs a program to its end; what it throws is its failure.
 function main(program) {
   program().then(() => process.exit(failed ? 1 : 0), (error) => {
-    console.error(error);
+    for (; error; error = error.cause) console.error(error.stack);
     process.exit(1);
   });
 }
