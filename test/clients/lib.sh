@@ -1,7 +1,8 @@
 # Shell functions for test/clients/<language>/run: where packages are kept, what is printed.  Sourced, not run.
 # shellcheck shell=bash
 # The server is the one that PGHOST, PGPORT and PGUSER name; every client gets a database of its own in it.
-# Programs print "ok - NAME" and "not ok - NAME: why" and exit with 0 if all was well; the harness reads
+# Programs print "ok - NAME" and "not ok - NAME: why"; their exit status is 0 if all was well, 1 if a check failed, and
+# another if they did not come to their end.  The harness reads
 #     client<TAB>name<TAB>version<TAB>passed<TAB>failed
 #     skip<TAB>name<TAB>reason
 # from standard output (test/clients/run), everything else goes to standard error.
@@ -18,7 +19,7 @@ skip() { # NAME REASON
 }
 
 # Runs a command whose packages are kept, unless it has done so for the same files: its output goes to the log, and
-# why it failed (the last line that speaks of an error) to `reason`.
+# why it failed (the first line that says error, or the last of all) to `reason`.
 once_for() { # FILES... -- COMMAND...
     local -a files=()
     while [ "$1" != -- ]; do files+=("$1") && shift; done
@@ -31,7 +32,7 @@ once_for() { # FILES... -- COMMAND...
     if "$@" >"$cache/install.log" 2>&1 </dev/null; then echo "$sum" >"$stamp" && return 0; fi
     cat "$cache/install.log" >&2
     # shellcheck disable=SC2034  # the caller's
-    reason="its packages could not be installed: $({ grep -iE 'err' "$cache/install.log" || cat "$cache/install.log"; } | tail -1)"
+    reason="its packages could not be installed: $({ grep -E '(^|[^a-zA-Z])(error|ERROR)[: ]' || tail -n 1 "$cache/install.log"; } <"$cache/install.log" | head -n 1)"
     return 1
 }
 
@@ -50,8 +51,8 @@ client() { # NAME VERSION COMMAND...: runs a program in a fresh database
     log "$out"
     passed=$(grep -c '^ok - ' <<<"$out") failed=$(grep -c '^not ok - ' <<<"$out")
     # died or ran out of time between two checks, or made none
-    if [ "$failed" = 0 ] && { [ $rc != 0 ] || [ "$passed" = 0 ]; }; then
-        failed=1 && log "not ok - $language $name ended with exit status $rc after $passed checks"
+    if [ $rc -gt 1 ] || [ $((rc + passed)) = 0 ] || { [ $rc = 1 ] && [ "$failed" = 0 ]; }; then
+        failed=$((failed + 1)) && log "not ok - $language $name ended with exit status $rc after $((passed + failed - 1)) checks"
     fi
     printf 'client\t%s\t%s\t%s\t%s\n' "$name" "$version" "$passed" "$failed"
 }

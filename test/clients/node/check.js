@@ -94,7 +94,7 @@ const OPERATOR = { l2: '<->', ip: '<#>', cosine: '<=>', l1: '<+>', hamming: '<~>
 function main(program) {
   program().then(() => process.exit(failed ? 1 : 0), (error) => {
     for (; error; error = error.cause) console.error(error.stack);
-    process.exit(1);
+    process.exit(2); // not the 1 of a failed check
   });
 }
 

@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import sys
+import traceback
 
 DSN = os.environ['DATABASE_URL']
 
@@ -18,6 +19,15 @@ EXACT = [0.1, -1.5e-7, 3.4028235e38, 1e-45, 16777216.0, -2.5]
 EXACT_HALF = [0.1, -65504.0, 6e-8, 1.5]
 
 _failed = 0
+
+
+def _died(*error):
+    traceback.print_exception(*error)
+    sys.stderr.flush()
+    os._exit(2)  # not the 1 of a failed check
+
+
+sys.excepthook = _died
 
 
 def check(name, ok, detail=''):
