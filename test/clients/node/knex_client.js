@@ -3,7 +3,7 @@
 const Knex = require('knex');
 const pgvector = require('pgvector/knex');
 const { SparseVector } = require('pgvector');
-const { ROWS, QUERY, BITS, BIT_QUERY, EXACT, IVFFLAT, OPERATOR, equal, fails, float32, searchIs, vectors, query, foundByIndex, planUses,
+const { ROWS, QUERY, BITS, BIT_QUERY, EXACT, IVFFLAT, equal, fails, float32, searchIs, vectors, query, foundByIndex, planUses,
   main } = require('./check');
 
 const METHODS = { l2: 'l2Distance', ip: 'maxInnerProduct', cosine: 'cosineDistance', l1: 'l1Distance', hamming: 'hammingDistance', jaccard: 'jaccardDistance' };

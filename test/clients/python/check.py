@@ -125,6 +125,18 @@ def search_is(name, got, rows, measure, query):
     close(f'{name}: distances', [float(d) for _, d in got], [d for _, d in want])
 
 
+def search_by_methods(model, search, sparse_query):
+    """Columns v, h, s and b of a model whose fields have pgvector's methods for distances."""
+    for name in ('v', 'h', 's'):
+        column, value = getattr(model, name), sparse_query if name == 's' else QUERY
+        search(f'{name} l2_distance', column.l2_distance(value), ROWS, l2, QUERY)
+        search(f'{name} max_inner_product', column.max_inner_product(value), ROWS, negative_inner, QUERY)
+        search(f'{name} cosine_distance', column.cosine_distance(value), ROWS, cosine, QUERY)
+        search(f'{name} l1_distance', column.l1_distance(value), ROWS, l1, QUERY)
+    search('b hamming_distance', model.b.hamming_distance(BIT_QUERY), BITS, hamming, BIT_QUERY)
+    search('b jaccard_distance', model.b.jaccard_distance(BIT_QUERY), BITS, jaccard, BIT_QUERY)
+
+
 def many(count, dim, seed=1):
     """Vectors of multiples of 1/64: exact in float32 and float16."""
     rng = random.Random(seed)

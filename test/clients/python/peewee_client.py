@@ -5,8 +5,8 @@ from peewee import BigIntegerField, Model, PostgresqlDatabase, fn
 from pgvector import SparseVector
 from pgvector.peewee import FixedBitField, HalfVectorField, SparseVectorField, VectorField
 
-from check import (BIT_QUERY, BITS, EXACT, EXACT_HALF, QUERY, ROWS, check, close, cosine, done, equal, fails, float16, float32, hamming, jaccard,
-                   l1, l2, many, nearest, negative_inner, recall, search_is)
+from check import (BITS, EXACT, EXACT_HALF, QUERY, ROWS, check, close, done, equal, fails, float16, float32, many, nearest, recall,
+                   search_by_methods, search_is)
 
 db = PostgresqlDatabase(os.environ['PGDATABASE'], host=os.environ['PGHOST'], port=int(os.environ['PGPORT']), user=os.environ['PGUSER'],
                         prefer_psycopg3=True)
@@ -73,14 +73,7 @@ def search(name, distance, rows, measure, query):
     search_is(name, found, rows, measure, query)
 
 
-for name in ('v', 'h', 's'):
-    column, value = getattr(Item, name), SparseVector(QUERY) if name == 's' else QUERY
-    search(f'{name} l2_distance', column.l2_distance(value), ROWS, l2, QUERY)
-    search(f'{name} max_inner_product', column.max_inner_product(value), ROWS, negative_inner, QUERY)
-    search(f'{name} cosine_distance', column.cosine_distance(value), ROWS, cosine, QUERY)
-    search(f'{name} l1_distance', column.l1_distance(value), ROWS, l1, QUERY)
-search('b hamming_distance', Item.b.hamming_distance(BIT_QUERY), BITS, hamming, BIT_QUERY)
-search('b jaccard_distance', Item.b.jaccard_distance(BIT_QUERY), BITS, jaccard, BIT_QUERY)
+search_by_methods(Item, search, SparseVector(QUERY))
 equal('a filter and a limit', [i.id for i in stored.where(Item.id != 1).order_by(Item.v.l2_distance(QUERY)).limit(1)], [2])
 equal('a distance in WHERE', [i.id for i in stored.where(Item.v.l2_distance(QUERY) < 2.5).order_by(Item.id)], [1, 2])
 equal('avg', Item.select(fn.avg(Item.v).coerce(True)).scalar(), [2, 2, 2.75])

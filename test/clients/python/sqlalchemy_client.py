@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
-from check import (BIT_QUERY, BITS, DSN, EXACT, EXACT_HALF, QUERY, ROWS, check, close, cosine, done, equal, fails, float16, float32, hamming,
-                   jaccard, l1, l2, many, nearest, negative_inner, recall, search_is)
+from check import (BITS, BIT_QUERY, DSN, EXACT, EXACT_HALF, QUERY, ROWS, check, close, done, equal, fails, float16, float32, many, nearest, recall,
+                   search_by_methods, search_is)
 
 engine = create_engine(DSN.replace('postgresql:', 'postgresql+psycopg:'))
 with engine.begin() as conn:
@@ -82,14 +82,7 @@ with Session(engine) as session:
         d = distance.label('d')
         search_is(name, session.execute(select(Item.id, d).where(Item.b.is_not(None)).order_by(d)).all(), rows, measure, query)
 
-    for name in ('v', 'h', 's'):
-        column, value = getattr(Item, name), SparseVector(QUERY) if name == 's' else QUERY
-        search(f'{name} l2_distance', column.l2_distance(value), ROWS, l2, QUERY)
-        search(f'{name} max_inner_product', column.max_inner_product(value), ROWS, negative_inner, QUERY)
-        search(f'{name} cosine_distance', column.cosine_distance(value), ROWS, cosine, QUERY)
-        search(f'{name} l1_distance', column.l1_distance(value), ROWS, l1, QUERY)
-    search('b hamming_distance', Item.b.hamming_distance(BIT_QUERY), BITS, hamming, BIT_QUERY)
-    search('b jaccard_distance', Item.b.jaccard_distance(BIT_QUERY), BITS, jaccard, BIT_QUERY)
+    search_by_methods(Item, search, SparseVector(QUERY))
     equal('a filter and a limit', session.scalars(select(Item.id).where(Item.id != 1).order_by(Item.v.l2_distance(QUERY)).limit(1)).all(), [2])
     equal('a distance in WHERE', session.scalars(select(Item.id).where(Item.v.l2_distance(QUERY) < 2.5).order_by(Item.id)).all(), [1, 2])
     other = select(Item.v).where(Item.id == 1).scalar_subquery()
