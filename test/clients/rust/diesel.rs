@@ -50,7 +50,6 @@ struct Line {
     text: String,
 }
 
-
 fn main() -> std::process::ExitCode {
     let mut db = PgConnection::establish(&database_url()).expect("the database of DATABASE_URL");
     if let Err(error) = run(&mut db) {
@@ -114,7 +113,11 @@ fn values(db: &mut PgConnection) -> QueryResult<()> {
     let text: String = one!(db, Text, "::text", sql_types::Vector => vector(&EXTREMES))?;
     equal("vector's extremes as text", text.as_str(), "[3.4028235e+38,1e-45,0.1]");
     equal("vector's extremes from text", one!(db, sql_types::Vector, "::vector", Text => text)?, vector(&EXTREMES));
-    equal("an array", one!(db, Array<sql_types::Vector>, "", Array<sql_types::Vector> => vec![vector(&A), vector(&C)])?, vec![vector(&A), vector(&C)]);
+    equal(
+        "an array",
+        one!(db, Array<sql_types::Vector>, "", Array<sql_types::Vector> => vec![vector(&A), vector(&C)])?,
+        vec![vector(&A), vector(&C)],
+    );
 
     let changed = diesel::update(items::table.find(2)).set(items::embedding.eq(vector(&[7.0, 8.0, 9.0]))).returning(items::embedding);
     equal("update returning", changed.get_result(db)?, Some(vector(&[7.0, 8.0, 9.0])));

@@ -67,7 +67,11 @@ async fn values(db: &Client) -> Result<(), Error> {
     equal("NULLs read back", (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?), nothing);
 
     equal("vector's extremes", one(db, "SELECT $1::vector", &[&vector(&EXTREMES)]).await?, vector(&EXTREMES));
-    equal("vector's extremes as text", one::<String>(db, "SELECT $1::vector::text", &[&vector(&EXTREMES)]).await?.as_str(), "[3.4028235e+38,1e-45,0.1]");
+    equal(
+        "vector's extremes as text",
+        one::<String>(db, "SELECT $1::vector::text", &[&vector(&EXTREMES)]).await?.as_str(),
+        "[3.4028235e+38,1e-45,0.1]",
+    );
     equal("vector's extremes from text", one(db, "SELECT $1::text::vector", &[&"[3.4028235e+38,1e-45,0.1]"]).await?, vector(&EXTREMES));
     equal("halfvec's extremes", one(db, "SELECT $1::halfvec", &[&half(&HALF_EXTREMES)]).await?, half(&HALF_EXTREMES));
     equal("16000 dimensions", one(db, "SELECT $1::vector", &[&vector(&[0.5; 16000])]).await?, vector(&[0.5; 16000]));
@@ -132,8 +136,11 @@ async fn load(db: &Client) -> Result<(), Error> {
     equal("every row came over", column(db, "SELECT embedding FROM bulk ORDER BY id", &[]).await?, rows.iter().map(|r| vector(r)).collect());
     equal("sum of the rows", one(db, "SELECT sum(embedding) FROM bulk", &[]).await?, vector(&sum(&rows)));
     equal("an array of vectors", one::<Vec<Vector>>(db, "SELECT array_agg(embedding ORDER BY id) FROM bulk", &[]).await?.len(), ROWS);
-    equal("an array as parameter", column(db, "SELECT id FROM bulk WHERE embedding = ANY($1) ORDER BY id",
-        &[&vec![vector(&rows[5]), vector(&rows[99])]]).await?, vec![5, 99]);
+    equal(
+        "an array as parameter",
+        column(db, "SELECT id FROM bulk WHERE embedding = ANY($1) ORDER BY id", &[&vec![vector(&rows[5]), vector(&rows[99])]]).await?,
+        vec![5, 99],
+    );
 
     let writer = BinaryCopyInWriter::new(db.copy_in("COPY copied FROM STDIN (FORMAT binary)").await?, &types);
     pin_mut!(writer);
@@ -176,9 +183,19 @@ async fn errors(db: &Client) -> Result<(), Error> {
     let cases: [(&str, &str, &str, &(dyn ToSql + Sync)); 8] = [
         ("too many dimensions", "22000 expected 3 dimensions, not 4", "INSERT INTO items (embedding) VALUES ($1)", &vector(&[1.0; 4])),
         ("dimensions of halfvec", "22000 expected 3 dimensions, not 2", "INSERT INTO items (half) VALUES ($1)", &half(&[1.0; 2])),
-        ("dimensions of sparsevec", "22000 expected 1000000 dimensions, not 2", "INSERT INTO items (sparse) VALUES ($1)", &SparseVector::from_dense(&[1.0; 2])),
+        (
+            "dimensions of sparsevec",
+            "22000 expected 1000000 dimensions, not 2",
+            "INSERT INTO items (sparse) VALUES ($1)",
+            &SparseVector::from_dense(&[1.0; 2]),
+        ),
         ("length of bit", "22026 bit string length 3 does not match type bit(8)", "INSERT INTO items (bits) VALUES ($1)", &bits("101")),
-        ("a query of other dimensions", "22000 different vector dimensions 3 and 2", "SELECT id FROM items ORDER BY embedding <-> $1", &vector(&[1.0; 2])),
+        (
+            "a query of other dimensions",
+            "22000 different vector dimensions 3 and 2",
+            "SELECT id FROM items ORDER BY embedding <-> $1",
+            &vector(&[1.0; 2]),
+        ),
         ("NaN in binary", "22000 NaN not allowed in vector", "SELECT $1::vector", &nan),
         ("no dimensions", "22000 halfvec must have at least 1 dimension", "SELECT $1::halfvec", &half(&[])),
         ("text that is no vector", "22P02 invalid input syntax for type vector: \"1\"", "SELECT $1::text::vector", &"1"),

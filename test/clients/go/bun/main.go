@@ -56,13 +56,9 @@ func main() {
 
 func values(db *bun.DB) {
 	var items []Item
-	for i, row := range []struct {
-		v      []float32
-		sparse map[int32]float32
-		bits   string
-	}{{vectors.A, vectors.SparseA, vectors.BitsA}, {vectors.B, vectors.SparseB, vectors.BitsB}, {vectors.C, vectors.SparseC, vectors.BitsC}} {
-		vector, half, sparse := pgvector.NewVector(row.v), vectors.NewHalf(row.v), vectors.NewSparse(row.sparse, vectors.SparseDim)
-		bits := row.bits
+	for i, row := range vectors.Small {
+		vector, half, sparse := pgvector.NewVector(row.Dense), vectors.NewHalf(row.Dense), vectors.NewSparse(row.Sparse, vectors.SparseDim)
+		bits := row.Bits
 		items = append(items, Item{Category: 1 + i%2, Embedding: &vector, Half: &half, Sparse: &sparse, Bits: &bits})
 	}
 	items = append(items, Item{Category: 2})

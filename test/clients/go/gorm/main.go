@@ -62,12 +62,8 @@ func values(db *gorm.DB) {
 	for i := range items {
 		items[i] = Item{Category: 1 + i%2}
 	}
-	for i, row := range []struct {
-		v      []float32
-		sparse map[int32]float32
-		bits   string
-	}{{vectors.A, vectors.SparseA, vectors.BitsA}, {vectors.B, vectors.SparseB, vectors.BitsB}, {vectors.C, vectors.SparseC, vectors.BitsC}} {
-		items[i].Embedding, items[i].Half, items[i].Sparse, items[i].Bits = pointers(row.v, row.sparse, row.bits)
+	for i, row := range vectors.Small {
+		items[i].Embedding, items[i].Half, items[i].Sparse, items[i].Bits = pointers(row.Dense, row.Sparse, row.Bits)
 	}
 	check.Must("create", db.Create(&items).Error)
 	var found []Item

@@ -61,13 +61,9 @@ func values(db *pgx.Conn) {
 	exec(db, "create table", `CREATE TABLE items (id bigserial PRIMARY KEY, category int,
 		embedding vector(3), half halfvec(3), sparse sparsevec(1000000), bits bit(8))`)
 	insert := "INSERT INTO items (category, embedding, half, sparse, bits) VALUES ($1, $2, $3, $4, $5::text::bit(8))"
-	for i, row := range []struct {
-		v      []float32
-		sparse map[int32]float32
-		bits   string
-	}{{vectors.A, vectors.SparseA, vectors.BitsA}, {vectors.B, vectors.SparseB, vectors.BitsB}, {vectors.C, vectors.SparseC, vectors.BitsC}} {
-		exec(db, fmt.Sprint("insert row ", i+1), insert, 1+i%2, pgvector.NewVector(row.v), vectors.NewHalf(row.v),
-			vectors.NewSparse(row.sparse, vectors.SparseDim), row.bits)
+	for i, row := range vectors.Small {
+		exec(db, fmt.Sprint("insert row ", i+1), insert, 1+i%2, pgvector.NewVector(row.Dense), vectors.NewHalf(row.Dense),
+			vectors.NewSparse(row.Sparse, vectors.SparseDim), row.Bits)
 	}
 	exec(db, "insert NULLs", insert, 2, nil, nil, nil, nil)
 

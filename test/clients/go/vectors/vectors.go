@@ -21,10 +21,18 @@ var (
 
 	SparseDim = int32(1000000)
 	SparseA   = map[int32]float32{0: 1, 2: 2, 999999: 3}
-	SparseB   = map[int32]float32{0: 4, 1: 5, 2: 6}
 	SparseC   = map[int32]float32{0: 1, 2: 2, 999999: 4}
+	BitsA     = "10101010"
 
-	BitsA, BitsB, BitsC = "10101010", "11110000", "00000001"
+	Small = []struct {
+		Dense  []float32
+		Sparse map[int32]float32
+		Bits   string
+	}{
+		{A, SparseA, BitsA},
+		{B, map[int32]float32{0: 4, 1: 5, 2: 6}, "11110000"},
+		{C, SparseC, "00000001"},
+	}
 )
 
 const (
