@@ -10,9 +10,9 @@ namespace vext::hnsw {
 
 // A breadth-first search notes the edge by which each node was reached first. A node that was not reached gets an
 // edge from the nearest reached node that has room or has an edge by which nobody was reached: taking that one away
-// cuts nobody off. Only the farthest edges are taken; where too many nodes lie near to the same few, the others hang
-// on those that were attached before. So does a node that none of its own neighbours leads back to: it may be reachable by some long way
-// round, which no search takes.
+// cuts nobody off. So does a node that none of its own neighbours leads back to: it may be reachable by some long way
+// round, which no search takes. Only the farthest edges are taken; where too many nodes lie near to the same few, the
+// others hang on those that were attached before.
 //
 // A Graph has
 //   size_t links(node, out)            the neighbours of a node on level 0
