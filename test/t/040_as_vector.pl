@@ -11,7 +11,7 @@ use Test::More;
 use AsVector;
 
 my $s = make_sandbox(PostgreSQL::Test::Utils::tempdir());
-unlink "$s->{lib}/vector.so", glob("$s->{ext}/vector.control $s->{ext}/vector--*.sql");
+unlink "$s->{lib}/vector.so", "$s->{lib}/bitcode/vector.index.bc", glob("$s->{ext}/vector.control $s->{ext}/vector--*.sql");
 my ($version) = text_of('vectorext.control') =~ /under the name vector = '(.*)'/;
 my @pgvector = split / /, (text_of('sql/as_vector/objects') =~ /^versions (.*)$/m)[0];
 
