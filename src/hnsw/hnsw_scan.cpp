@@ -119,8 +119,10 @@ void take_results(Scan& s, size_t n) {
         s.results.back().bound = std::min(s.results.back().bound, ceiling);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
-    // What is left to the next batch must not come too late there: until then nothing beyond it is certain.
-    for (Result& r : s.results.span()) r.bound = std::min(r.bound, s.beyond);
+    // What is left to the next batch must not come too late there: until then nothing beyond it is certain. (Of that,
+    // what lies before the last bound is too late already.)
+    double least = std::max<double>(s.beyond, s.last_bound);
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
     sort_results(s);
 }
 
