@@ -186,7 +186,7 @@ void read_rows(Scan& s, const Result& c) {
     pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-    if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+    if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
     if (ItemPointerIsValid(const_cast<ItemPointer>(&node->tid))) s.rows.push_back(node->tid);
     s.next_posting = node->posting;
 }
@@ -204,7 +204,7 @@ bool next_page_of_nodes(Scan& s) {
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         if (!page::has_kind(pin.page(), format::PageKind::nodes)) continue;
         page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
             s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF});
@@ -269,7 +269,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     auto element = static_cast<codec::Element>(s->index.meta.element);
     index::VectorValue query = index::vector_value(element, order_by.sk_argument);
     index::check_dimensions(element, dim, query.dim);
-    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
+    auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(*s->index.codec, dim) * sizeof(float)));
     if (!s->index.codec->encode(query.elements, dim, scratch, s->code)) {
         s->every_row = true;
         return s;

@@ -69,25 +69,54 @@ BlockNumber read_head(const HnswIndex& index, PageKind kind) {
     return head;
 }
 
-// Looks for a usable slot on one page. Found: the page stays locked. Else gives the next page of the list, and
+// Slots on a page below which it is full: whoever needs more looks elsewhere. A page of runs leaves the list with an
+// eighth of it free, or it would stand in the way of larger nodes for ever.
+uint32 full_below(const SlotShape& shape, uint32 need) { return shape.runs ? std::max(need, shape.per_page / 8) : 1; }
+
+// Looks for `need` usable slots on a page. Found: the first of them; else per_page. `free` counts those that are free,
+// usable or not (of slots that take one each, only whether there are any).
+uint32 find_slots(PageKind kind, Page page, const SlotShape& shape, uint32 need, uint32* free) {
+    auto state_of = [&](char* slot) {
+        if (*flags_of(kind, slot) != 0) return page::RunState::used;
+        return usable(kind, slot) ? page::RunState::free_now : page::RunState::free_later;
+    };
+    if (shape.runs) return page::find_run(page, shape, need, free, state_of);
+    *free = 0;
+    for (uint32 i = 0; i < shape.per_page; i++) {
+        page::RunState state = state_of(page::slot_at(page, shape, i));
+        if (state == page::RunState::free_now) return i;
+        if (state == page::RunState::free_later) ++*free;
+    }
+    return shape.per_page;
+}
+
+// A run begins a new life with what was there forgotten: the next transaction id tells it from those before.
+void begin_run(Page page, const SlotShape& shape, uint32 slot, uint32 need) {
+    page::place_run(page, shape, slot, need);
+    uint64 xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    auto* node = reinterpret_cast<HnswNode*>(page::slot_at(page, shape, slot));
+    node->generation = std::max<uint32>(1, static_cast<uint32>(xid) & 0x7FFFFFFF);
+}
+
+// Looks for usable slots on one page. Found: the page stays locked. Else gives the next page of the list, and
 // whether the page is full for good.
-bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, SlotClaim* claim, BlockNumber* next,
-              bool* full) {
+bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, SlotClaim* claim,
+              BlockNumber* next, bool* full) {
     const SlotShape& shape = index.shape(kind);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
     page::check_page(index.rel, block, page, shape);
-    *full = true;
-    for (uint32 i = 0; i < shape.per_page; i++) {
-        char* slot = page::slot_at(page, shape, i);
-        if (*flags_of(kind, slot) == 0) *full = false;
-        if (!usable(kind, slot)) continue;
+    uint32 free;
+    uint32 found = find_slots(kind, page, shape, need, &free);
+    *full = free < full_below(shape, need);
+    if (found < shape.per_page) {
         claim->record = GenericXLogStart(index.rel);
         Page copy = GenericXLogRegisterBuffer(claim->record, buffer, 0);
         claim->buffer = buffer;
-        claim->slot = page::slot_at(copy, shape, i);
-        claim->number = shape.number(block, i);
+        if (shape.runs) begin_run(copy, shape, found, need);
+        claim->slot = page::slot_at(copy, shape, found);
+        claim->number = shape.number(block, found);
         return true;
     }
     *next = page::tail_of(page)->next_free;
@@ -96,17 +125,16 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, SlotClai
 }
 
 // Takes a full page off the head of its list, if it still is both.
-void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
+void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need) {
     const SlotShape& shape = index.shape(kind);
     Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
     LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
-    bool full = *head_of(BufferGetPage(meta), kind) == block;
-    for (uint32 i = 0; i < shape.per_page && full; i++) {
-        full = *flags_of(kind, page::slot_at(page, shape, i)) != 0;
-    }
+    uint32 free;
+    bool full = *head_of(BufferGetPage(meta), kind) == block &&
+                find_slots(kind, page, shape, need, &free) == shape.per_page && free < full_below(shape, need);
     if (full) {
         GenericXLogState* record = GenericXLogStart(index.rel);
         Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
@@ -146,7 +174,7 @@ void SlotClaim::publish() {
     UnlockReleaseBuffer(buffer);
 }
 
-SlotClaim claim_slot(const HnswIndex& index, PageKind kind) {
+SlotClaim claim_slot(const HnswIndex& index, PageKind kind, uint32 need) {
     SlotClaim claim{};
     for (;;) {
         CHECK_FOR_INTERRUPTS();
@@ -156,9 +184,9 @@ SlotClaim claim_slot(const HnswIndex& index, PageKind kind) {
         for (int i = 0; i < kMaxTries && block != InvalidBlockNumber && !popped; i++) {
             BlockNumber next;
             bool full;
-            if (try_page(index, kind, block, &claim, &next, &full)) return claim;
+            if (try_page(index, kind, block, need, &claim, &next, &full)) return claim;
             if (full && block == head) {
-                pop_page(index, kind, block);
+                pop_page(index, kind, block, need);
                 popped = true;
             }
             block = next;

@@ -18,8 +18,8 @@ struct SlotClaim {
     void publish();
 };
 
-// ERROR when the relation cannot be extended or slot numbers are used up.
-SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind);
+// `need` slots in a row, where the kind has runs. ERROR when the relation cannot be extended or slot numbers are used up.
+SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind, uint32 need = 1);
 
 // Frees a node slot (its code stays readable for searches that still hold its number), or a links or posting slot.
 // The page is exclusively locked and registered; the caller calls list_page() once it has let go of it.

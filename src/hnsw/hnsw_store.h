@@ -29,14 +29,14 @@ struct LinkView {
 class HnswStore {
 public:
     explicit HnswStore(const HnswIndex& index)
-        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()) {}
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(CurrentMemoryContext) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
     // `code` must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
     void set_query(const uint8* code, bool bounds) {
-        index_.codec->prepare(code, index_.dim(), &query_);
+        prepare_query(*index_.codec, code, index_.dim(), &query_, table_);
         bounds_ = bounds;
     }
 
@@ -64,16 +64,17 @@ public:
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
     // its number runs (README.md, "Reuse of slots"), so no lock is needed; replay on a standby knows no such rule.
+    // There is no call for the number of a freed node whose place is part of another now.
     template <typename Use>
     void read_code(SlotNumber number, Use use) {
         const SlotShape& nodes = index_.layout.nodes;
         pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
         format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         if (!lock_codes_) {
-            use(node, code_at(index_, node));
+            if (is_whole(pin.page(), node, nodes.slot(number))) use(node, code_at(index_, node));
         } else {
             pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-            use(node, code_at(index_, node));
+            if (is_whole(pin.page(), node, nodes.slot(number))) use(node, code_at(index_, node));
         }
     }
 
@@ -86,12 +87,18 @@ public:
 
 private:
     void prefetch_code(SlotNumber number);
+    bool is_whole(Page page, format::HnswNode* node, uint32 slot) const {
+        const HnswLayout& layout = index_.layout;
+        return !layout.nodes.runs || (has_node(index_, page, slot) &&
+                                      slot + index_.node_slots(code_at(index_, node)) <= layout.nodes.per_page);
+    }
 
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
     bool bounds_ = false;
     codec::Query query_{};
+    ArenaVec<uint64> table_;  // of the query
     uint64 scored_ = 0;
 };
 
