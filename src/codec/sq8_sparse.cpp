@@ -203,8 +203,8 @@ bool encode(const void* values, uint32_t, float* scratch, uint8_t* code) {
 
 // ---- keys ----------------------------------------------------------------------------------------
 
-// The elements of a query by index: open addressing, at most a quarter full, so that a look-up hardly ever sees more
-// than one entry. A free entry has the value 0.
+// The elements of a query by index: open addressing, at most a sixteenth full (a quarter, of long queries), so that a
+// look-up hardly ever sees more than one entry, and its branch is foreseen. A free entry has the value 0.
 struct Entry {
     uint32_t index;
     int32_t value;
@@ -240,7 +240,7 @@ void prepare(const uint8_t* code, uint32_t dim, Query* q) {
     q->norm = norm_of<M>(f);
     q->residual = f.residual;
     q->terms = f.nnz;
-    q->table_bits = std::bit_width(std::max<uint32_t>(f.count, 16) - 1u) + 2u;
+    q->table_bits = std::min(std::bit_width(std::max<uint32_t>(f.count, 16) - 1u) + 4u, kMaxTableBits);
 }
 
 size_t table_bytes(const Query& q) { return sizeof(Entry) << q.table_bits; }

@@ -186,7 +186,8 @@ void read_rows(Scan& s, const Result& c) {
     pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-    if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+    if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node)) return;
+    if ((node->generation & 0x7FFFFFFF) != c.generation) return;
     if (ItemPointerIsValid(const_cast<ItemPointer>(&node->tid))) s.rows.push_back(node->tid);
     s.next_posting = node->posting;
 }

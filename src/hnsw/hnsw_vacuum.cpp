@@ -134,8 +134,9 @@ EntryPoint highest_node(Vacuum& v) {
     const SlotShape& nodes = v.index.layout.nodes;
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
         pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(BufferGetPage(buffer), nodes, i)) {
-            const HnswNode* node = node_at(v.index, BufferGetPage(buffer), i);
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+            const HnswNode* node = node_at(v.index, page, i);
             if (!is_live(node) || node->level <= best.level) continue;
             // The rows of its levels are written after the node itself.
             if (node->level > 0 && node->upper == kNoSlot) continue;
@@ -167,7 +168,8 @@ void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
     GenericXLogState* record = nullptr;
     {
         pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(BufferGetPage(buffer), nodes, i)) {
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
             if (!v.is_dead(nodes.number(block, i))) continue;
             if (record == nullptr) record = GenericXLogStart(v.index.rel);
             free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
@@ -261,8 +263,9 @@ void reconnect(Vacuum& v) {
         live.clear();
         {
             pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-            for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(BufferGetPage(buffer), nodes, i)) {
-                if (is_live(node_at(v.index, BufferGetPage(buffer), i))) live.push_back(nodes.number(block, i));
+            Page page = BufferGetPage(buffer);
+            for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+                if (is_live(node_at(v.index, page, i))) live.push_back(nodes.number(block, i));
             }
         }
         for (SlotNumber node : live) connector.connect(node);
