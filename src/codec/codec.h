@@ -39,7 +39,7 @@ struct Query {
 // Of sparse vectors. A vector whose code would be longer loses its smallest elements: so a node with 200 links and eight
 // attributes fits a page.
 inline constexpr uint32_t kMaxSparseElements = 16000;
-inline constexpr size_t kMinSparseCode = 20, kMaxSparseCode = 7240;
+inline constexpr size_t kMinSparseCode = 20, kMaxSparseCode = 7236;
 
 struct Codec {
     CodecId id;

@@ -56,7 +56,8 @@ struct HnswMeta {
     uint32 entry_level;
     BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
-    uint32 reserved[9];
+    uint32 salt;                   // random, of this index: see HnswNode.mark
+    uint32 reserved[8];
     HnswAttribute attribute[kMaxAttributes];
 };
 static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
@@ -74,13 +75,14 @@ struct HnswNode {
                           // used again when nobody can be running that may have seen the node.
     uint8 flags;
     uint8 level;
+    uint32 mark;          // says that this is the slot of this number in this index, to who reads without a pin
     uint32 generation;    // counts the slot's lives, 31 bits
     SlotNumber upper;     // links of level 1, or kNoSlot
     SlotNumber posting;   // first chunk of further rows of the same code, or kNoSlot
     uint16 link_count;    // of the inline links
     uint16 null_attributes;
 };
-static_assert(sizeof(HnswNode) == 24 && std::is_trivially_copyable_v<HnswNode>);
+static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
 
 // Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the first.
 // Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free run may be

@@ -196,6 +196,7 @@ SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int leve
     node->tid = *tid;
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
+    node->mark = mark_of(index_, claim.number);
     if (node->generation == 0) {
         node->generation = 1;
         // Its row in a page of its own stays with the slot for all its lives.

@@ -14,13 +14,10 @@ constexpr uint32 kCacheLine = 64;
 constexpr uint32 kUsualCode = 256;
 }
 
-void HnswStore::prefetch_code(SlotNumber number) {
-    const SlotShape& nodes = index_.layout.nodes;
-    const char* page = reader_.guess(nodes.block(number));
-    if (page == nullptr) return;
-    const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
-    if (nodes.runs) {
-        __builtin_prefetch(page::map_address(page));
+void HnswStore::prefetch_code(const HnswNode* node) const {
+    if (node == nullptr) return;
+    const auto* slot = reinterpret_cast<const char*>(node);
+    if (index_.layout.nodes.runs) {
         __builtin_prefetch(slot);
         const char* code = slot + index_.layout.code_offset;
         for (uint32 at = 0; at < kUsualCode; at += kCacheLine) __builtin_prefetch(code + at);
