@@ -57,7 +57,8 @@ struct HnswMeta {
     BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
     uint32 salt;                   // random, of this index: see HnswNode.mark
-    uint32 reserved[8];
+    BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
+    uint32 reserved[7];
     HnswAttribute attribute[kMaxAttributes];
 };
 static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);

@@ -104,6 +104,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     meta.codec_block = InvalidBlockNumber;
     meta.salt = pg_prng_uint32(&pg_global_prng_state);
     for (BlockNumber& head : meta.free_head) head = InvalidBlockNumber;
+    meta.free_large = InvalidBlockNumber;
     return index;
 }
 

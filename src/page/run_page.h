@@ -2,6 +2,7 @@
 // on other pages. Neighbouring free runs become one when they are used again.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 
 #include "pg/postgres.h"
@@ -39,16 +40,17 @@ inline uint32 next_entry(Page page, const SlotShape& shape, uint32 slot) {
 // What may be done with a run.
 enum class RunState { used, free_later, free_now };
 
-// The first run, or row of runs, of `need` slots that are free now; per_page when there is none. `free` counts the slots
-// of free runs that were looked at.
+// The first run, or row of runs, of `need` slots that are free now; per_page when there is none, and `widest` is then the
+// longest row of free ones, now or later.
 template <typename StateOf>
-uint32 find_run(Page page, const SlotShape& shape, uint32 need, uint32* free, StateOf state_of) {
-    uint32 first = kFirstRun;
-    *free = 0;
+uint32 find_run(Page page, const SlotShape& shape, uint32 need, uint32* widest, StateOf state_of) {
+    uint32 first = kFirstRun, first_free = kFirstRun;
+    *widest = 0;
     for (uint32 i = first_entry(shape), next; i < shape.per_page; i = next) {
         next = next_entry(page, shape, i);
         RunState state = state_of(slot_at(page, shape, i));
-        if (state != RunState::used) *free += next - i;
+        if (state == RunState::used) first_free = next;
+        *widest = std::max(*widest, next - first_free);
         if (state != RunState::free_now) first = next;
         if (next - first >= need) return first;
     }
