@@ -376,8 +376,12 @@ float bound_l1(const Query&, Key key, float slack) { return round_down(less_slac
 
 template <Metric M>
 constexpr Codec row(float relax, decltype(Codec::slack) slack, decltype(Codec::lower_bound) bound) {
-    return {CodecId::sq8, Element::sparse, M,     false, relax,       sparse_bytes, encode<M>, prepare<M>,
-            score<M>,     slack,           bound, sparse_size, table_bytes, tabulate};
+    Codec c{CodecId::sq8, Element::sparse, M,        false, relax, sparse_bytes,
+            encode<M>,    prepare<M>,      score<M>, slack, bound};
+    c.size = sparse_size;
+    c.table_bytes = table_bytes;
+    c.tabulate = tabulate;
+    return c;
 }
 
 constexpr Codec kCodecs[] = {

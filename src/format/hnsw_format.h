@@ -85,9 +85,9 @@ struct HnswNode {
 };
 static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
 
-// Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the first.
-// Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free run may be
-// of any length, and has a node's header.
+// Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the
+// first. Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free
+// run may be of any length, and has a node's header.
 inline constexpr uint32 kGranule = 32;
 struct RunMap {
     uint64 starts[4];  // bit s % 64 of word s / 64

@@ -71,7 +71,9 @@ struct MemoryGraph {
         return codes.bytes() + starts.bytes() + levels.bytes() + upper.bytes() + upper_links.bytes() + links0.bytes();
     }
     // What a node takes when the links are there, for planning against a memory limit.
-    size_t node_bytes() const { return mean_code_bytes() + (row_width(0) + row_width(1) / (p.m - 1) + 1) * sizeof(uint32_t) + 1; }
+    size_t node_bytes() const {
+        return mean_code_bytes() + (row_width(0) + row_width(1) / (p.m - 1) + 1) * sizeof(uint32_t) + 1;
+    }
     size_t mean_code_bytes() const { return size() == 0 ? stride : codes.size() / size(); }
     size_t row_width(int level) const { return 1 + p.max_links(level); }
     const uint8_t* code(uint32_t node) const {
@@ -207,7 +209,7 @@ private:
             for (size_t i = 0; i < pool_.size(); i++) {
                 merged_.push_back({pool_[i].key, pool_[i].node, graph_.code(pool_[i].node)});
             }
-            size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), p_.m, merged_.data());
+            size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), p_.m, p_.max_links(level), merged_.data());
             uint32_t* row = graph_.row(node, level);
             row[0] = static_cast<uint32_t>(n);
             for (size_t i = 0; i < n; i++) {
@@ -250,7 +252,7 @@ private:
         p_.codec->prepare(graph_.code(target), p_.dim, &query);
         for (Neighbor& x : merged_.span()) p_.codec->score(query, &x.code, 1, &x.key);
         std::sort(merged_.begin(), merged_.end(), nearer);
-        size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), max, merged_.data());
+        size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), max, max, merged_.data());
         row[0] = static_cast<uint32_t>(n);
         for (size_t i = 0; i < n; i++) row[1 + i] = merged_[i].node;
     }

@@ -87,15 +87,15 @@ BlockNumber read_head(const HnswIndex& index, PageKind kind, bool large) {
     return head;
 }
 
-// A page is full, and leaves its list, when this many free slots in a row are not to be had: hardly a small node, or not
-// the large one at hand, finds a place there. A page that kept standing at the head would hide those behind it.
+// A page is full, and leaves its list, when this many free slots in a row are not to be had: hardly a small node, or
+// not the large one at hand, finds a place there. A page that kept standing at the head would hide those behind it.
 uint32 full_below(const SlotShape& shape, uint32 need) {
     if (!shape.runs) return 1;
     return is_large(shape, need) ? need : large_above(shape) / 2;
 }
 
-// Looks for `need` usable slots in a row on a page. Found: the first of them; else per_page, and `widest` is how many in
-// a row are free, usable or not.
+// Looks for `need` usable slots in a row on a page. Found: the first of them; else per_page, and `widest` is how many
+// in a row are free, usable or not.
 uint32 find_slots(PageKind kind, Page page, const SlotShape& shape, uint32 need, uint32* widest) {
     auto state_of = [&](char* slot) {
         if (*flags_of(kind, slot) != 0) return page::RunState::used;

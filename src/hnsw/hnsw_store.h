@@ -34,9 +34,9 @@ public:
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
-    // `code` must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
-    void set_query(const uint8* code, bool bounds) {
-        prepare_query(*index_.codec, code, index_.dim(), &query_, table_);
+    // `code`, of codec `by`, must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
+    void set_query(const uint8* code, const codec::Codec& by, bool bounds) {
+        prepare_query(by, code, index_.dim(), &query_, table_);
         bounds_ = bounds;
     }
 
@@ -90,7 +90,8 @@ public:
         format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         auto look = [&] {
             const uint8* code = code_at(index_, node);
-            if (has_node(index_, pin.page(), nodes.slot(number)) && fits_page(code, nodes.slot(number))) use(node, code);
+            uint32 slot = nodes.slot(number);
+            if (has_node(index_, pin.page(), slot) && fits_page(code, slot)) use(node, code);
         };
         if (!lock_codes_) {
             look();

@@ -1,5 +1,5 @@
-// Pages where each entry takes a run of slots, as many as it needs (format::RunMap). Numbers are found by arithmetic, as
-// on other pages. Neighbouring free runs become one when they are used again.
+// Pages where each entry takes a run of slots, as many as it needs (format::RunMap). Numbers are found by arithmetic,
+// as on other pages. Neighbouring free runs become one when they are used again.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,6 @@ static_assert(kRunShape.per_page <= sizeof(format::RunMap) * 8);
 inline format::RunMap* run_map(Page page) {
     return reinterpret_cast<format::RunMap*>(static_cast<char*>(page) + kSlotAreaStart);
 }
-inline const char* map_address(const char* page) { return page + kSlotAreaStart; }
 
 inline bool starts_run(Page page, uint32 slot) { return run_map(page)->starts[slot / 64] >> slot % 64 & 1; }
 
@@ -40,8 +39,8 @@ inline uint32 next_entry(Page page, const SlotShape& shape, uint32 slot) {
 // What may be done with a run.
 enum class RunState { used, free_later, free_now };
 
-// The first run, or row of runs, of `need` slots that are free now; per_page when there is none, and `widest` is then the
-// longest row of free ones, now or later.
+// The first run, or row of runs, of `need` slots that are free now; per_page when there is none, and `widest` is then
+// the longest row of free ones, now or later.
 template <typename StateOf>
 uint32 find_run(Page page, const SlotShape& shape, uint32 need, uint32* widest, StateOf state_of) {
     uint32 first = kFirstRun, first_free = kFirstRun;

@@ -187,7 +187,8 @@ void keys() {
                       codec::metric_name(metric), key, d);
                 const double truth = operator_distance(metric, a, b, *simd::active);
                 const double size = metric == Metric::inner_product ? 100 : truth;
-                CHECK(truth - bound < 0.03 * size, "%s bound %g of %g", codec::metric_name(metric), double{bound}, truth);
+                CHECK(truth - bound < 0.03 * size, "%s bound %g of %g", codec::metric_name(metric), double{bound},
+                      truth);
                 CHECK(c.size(ca.data()) <= 20 + 60 * 4 + 4 + 60 * 4);
             }
         }
