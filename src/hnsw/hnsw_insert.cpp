@@ -34,7 +34,7 @@ int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
 
 HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
     : index_(index),
-      store_(index),
+      store_(index, context),
       linker_(store_, context),
       pool_(context),
       seen_(context),

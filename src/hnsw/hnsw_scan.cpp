@@ -46,7 +46,7 @@ bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.dis
 
 struct Scan {
     Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
+        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory), left(memory),
           unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
 
     MemoryContext context;

@@ -28,8 +28,9 @@ struct LinkView {
 
 class HnswStore {
 public:
-    explicit HnswStore(const HnswIndex& index)
-        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(CurrentMemoryContext) {}
+    // Working memory comes from `context`.
+    HnswStore(const HnswIndex& index, MemoryContext context)
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(context) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }

@@ -66,6 +66,17 @@ INSERT INTO w SELECT i, sparse(i, 100000, 2600) FROM generate_series(61, 90) i;
 SELECT count(*) FROM w q WHERE id = (SELECT id FROM w ORDER BY v <=> q.v LIMIT 1);
 DROP TABLE w;
 
+-- A graph that does not fit the memory: the rest is inserted.
+SET client_min_messages = warning;
+SET maintenance_work_mem = '1MB';
+CREATE TABLE w (id int PRIMARY KEY, v sparsevec(3000));
+INSERT INTO w SELECT i, sparse(i, 3000, 5 + i % 90) FROM generate_series(1, 4000) i;
+CREATE INDEX ON w USING hnsw (v sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
+RESET maintenance_work_mem;
+RESET client_min_messages;
+SELECT count(*) FROM w q WHERE id % 20 = 0 AND q.v <-> (SELECT v FROM w ORDER BY v <-> q.v LIMIT 1) = 0;
+DROP TABLE w;
+
 -- Every element that a sparsevec may have.
 CREATE TABLE w (id int PRIMARY KEY, v sparsevec(16000));
 INSERT INTO w SELECT i, array_fill(i::real, ARRAY[16000])::vector::sparsevec FROM generate_series(1, 5) i;
