@@ -74,7 +74,7 @@ INSERT INTO w SELECT i, sparse(i, 3000, 5 + i % 90) FROM generate_series(1, 4000
 CREATE INDEX ON w USING hnsw (v sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
 RESET maintenance_work_mem;
 RESET client_min_messages;
-SELECT count(*) FROM w q WHERE id % 20 = 0 AND q.v <-> (SELECT v FROM w ORDER BY v <-> q.v LIMIT 1) = 0;
+SELECT count(*) >= 190 AS found FROM w q WHERE id % 20 = 0 AND q.v <-> (SELECT v FROM w ORDER BY v <-> q.v LIMIT 1) = 0;
 DROP TABLE w;
 
 -- Every element that a sparsevec may have.
