@@ -24,14 +24,23 @@ using Key = float;
 struct Query {
     const uint8_t* code;
     uint32_t dim;
-    double root_dim;          // of dim
-    double lo, step;          // sq8: the affine map of the code
-    double step_sum;          // step * sum of the code
-    double sq;                // step^2 * sum of squares of the code
-    double norm;              // an upper bound of the norm of the coded vector
-    double residual;          // norm of what the code lost, rounded up
-    double magnitude;         // largest |value| the code can stand for
+    double root_dim;   // of dim
+    double top;        // sq8, sq4: the largest code
+    double lo, step;   // the affine map of the code
+    double step_sum;   // step * sum of the code
+    double sq;         // step^2 * sum of squares of the code
+    double norm;       // an upper bound of the norm of the coded vector
+    double residual;   // norm of what the code lost, rounded up
+    double magnitude;  // largest |value| the code can stand for
+    uint32_t terms;        // sparse: elements of the vector that was coded
+    uint32_t table_bits;   // sparse: of the table's size
+    const void* table;     // what tabulate() wrote, or nullptr
 };
+
+// Of sparse vectors. A vector whose code would be longer loses its smallest elements: so a node with 200 links and
+// eight attributes fits a page.
+inline constexpr uint32_t kMaxSparseElements = 16000;
+inline constexpr size_t kMinSparseCode = 20, kMaxSparseCode = 7236;
 
 struct Codec {
     CodecId id;
@@ -43,22 +52,40 @@ struct Codec {
     // alpha of DiskANN's RobustPrune. 1.05 in distances; 1 where keys are no distances.
     float prune_relax;
 
-    // Bytes of a code of `dim` dimensions, factors included.
+    // Bytes of a code of `dim` dimensions, factors included; where codes differ in size, the most there may be.
     size_t (*bytes)(uint32_t dim);
-    // Writes the code of `dim` elements (bits, of Element::bit). False: the value is not indexed (zero norm under cosine).
-    // `scratch` holds dim floats.
+    // Writes the code of `dim` elements (bits, of Element::bit; a SparseView, of Element::sparse). False: the value is
+    // not indexed (zero norm under cosine). `scratch` holds scratch_floats().
     bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
     void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
     void (*score)(const Query& query, const uint8_t* const* codes, size_t n, Key* keys);
     // A certain lower bound of what the SQL operator computes for any row of a code, whatever the order of summation
     // in the operator, and under overflow and underflow: lower_bound(query, key, slack(query, code)). A slack of
-    // infinity promises nothing.
+    // infinity promises nothing. Of an uncertain codec: it holds for nearly all.
     float (*slack)(const Query& query, const uint8_t* code);
     float (*lower_bound)(const Query& query, Key key, float slack);
+    // The bounds are only likely to hold: a scan must look at the rows itself.
+    bool uncertain = false;
+    // Whose bytes, encode and prepare make the queries of a scan, where that is another codec's.
+    CodecId query_codec = CodecId{};
+
+    // Where codes differ in size: that of this one. Codes are equal when size and bytes are.
+    size_t (*size)(const uint8_t* code) = nullptr;
+    // Where a prepared query takes memory of its own to be fast: how much, and what fills it. Optional before scoring.
+    size_t (*table_bytes)(const Query& query) = nullptr;
+    void (*tabulate)(Query* query, void* table) = nullptr;
 };
+
+// Floats of scratch that encode() needs.
+inline size_t scratch_floats(const Codec& codec, uint32_t dim) {
+    return codec.element == Element::sparse ? kMaxSparseElements + kMaxSparseElements / 4 : dim;
+}
 
 // The row of the table, or nullptr where there is none.
 const Codec* find(CodecId id, Element element, Metric metric);
+
+// What codes the queries of a scan.
+const Codec& query_codec(const Codec& codec);
 
 // What an index takes when its options do not say.
 CodecId default_codec(Element element);

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "codec/sq8.h"
+#include "codec/affine.h"
 #include "simd/kernels.h"
 
 namespace vext::codec {
@@ -26,7 +26,7 @@ void decode(const Codec& codec, const uint8_t* code, uint32_t dim, float* out) {
         to_floats(codec.element, code, dim, out);
         return;
     }
-    Sq8Factors f;
+    AffineFactors f;
     memcpy(&f, code, sizeof f);
     const uint8_t* bytes = code + sizeof f;
     for (uint32_t i = 0; i < dim; i++) out[i] = f.lo + f.step * static_cast<float>(bytes[i]);

@@ -30,6 +30,15 @@ inline int random_level(uint64_t bits, uint32_t m) {
     return std::min(static_cast<int>(level), kMaxLevel);
 }
 
+// Makes a code the query of many comparisons. `table` is working memory.
+template <typename Words>
+void prepare_query(const codec::Codec& codec, const uint8_t* code, uint32_t dim, codec::Query* query, Words& table) {
+    codec.prepare(code, dim, query);
+    if (codec.tabulate == nullptr) return;
+    table.resize_uninitialized(codec.table_bytes(*query) / sizeof(uint64_t));
+    codec.tabulate(query, table.data());
+}
+
 // Scores the neighbours of a node that were not seen yet.
 template <typename Store, typename Pool, typename Seen>
 void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
@@ -89,10 +98,16 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 // Algorithm 4, SELECT-NEIGHBORS-HEURISTIC: a candidate is kept when it is nearer to the base than to any
 // neighbour kept before, or nearly so (the codec's prune_relax). `sorted` ascends by key; `out` may be its own
 // storage. Gives the count, at most max.
+//
+// By inner product a long vector is nearest to everything, itself hardly included, and next to it the heuristic keeps
+// nobody. Where it keeps few, the nearest of the others fill the row, up to `room`.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
-                               Neighbor* out) {
+                               size_t room, Neighbor* out) {
+    constexpr size_t kFew = 4;  // a fourth of max
+    bool fills = codec.metric == codec::Metric::inner_product;
     const uint8_t* kept[kMaxLinks];
-    size_t n = 0;
+    Neighbor others[kMaxLinks];
+    size_t n = 0, n_others = 0;
     for (const Neighbor& candidate : sorted) {
         if (n == max) break;
         codec::Query query;
@@ -105,9 +120,15 @@ inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::spa
             codec.score(query, kept + i, count, keys);
             for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
-        if (!keep) continue;
-        kept[n] = candidate.code;
-        out[n++] = candidate;
+        if (keep) {
+            kept[n] = candidate.code;
+            out[n++] = candidate;
+        } else if (fills && n_others < room) {
+            others[n_others++] = candidate;
+        }
+    }
+    if (fills && n < max / kFew) {
+        for (size_t i = 0; i < n_others && n < room; i++) out[n++] = others[i];
     }
     return n;
 }

@@ -16,13 +16,13 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
         bool live = false;
         store_.read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
             live = is_live(node);
-            if (live) memcpy(copy, code, stride);
+            if (live) memcpy(copy, code, index.code_size(code));
         });
         if (live) neighbors_.push_back({0, nodes[i], copy});
     }
     for (Neighbor& x : neighbors_.span()) index.codec->score(base, &x.code, 1, &x.key);
     std::sort(neighbors_.begin(), neighbors_.end(), nearer);
-    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, neighbors_.data());
+    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, max, neighbors_.data());
     for (size_t i = 0; i < kept; i++) nodes[i] = neighbors_[i].node;
     return kept;
 }
@@ -105,7 +105,7 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
         store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
             live = (node->flags & format::kSlotUsed) && node->level >= level;
             if (mode != Mode::even_if_dead) live &= is_live(node);
-            if (live) memcpy(base_code, code, index.layout.code_bytes);
+            if (live) memcpy(base_code, code, index.code_size(code));
         });
         LinkRow row;
         outcome = Outcome::gone;

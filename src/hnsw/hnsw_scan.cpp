@@ -8,6 +8,7 @@
 #include "hnsw/hnsw_store.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
+#include "index/rerank.h"
 
 namespace vext::hnsw {
 
@@ -34,10 +35,18 @@ struct Result {
     Buffer heap_buffer;
 };
 
+// A row whose distance was looked up; the nearest comes first out of a heap.
+struct RankedRow {
+    double distance;
+    ItemPointerData tid;
+};
+
+bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.distance; }
+
 struct Scan {
     Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
-          unexpanded(memory), results(memory), rows(memory), ahead(heap) {}
+        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory), left(memory),
+          unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
 
     MemoryContext context;
     HnswIndex index;
@@ -55,12 +64,22 @@ struct Scan {
     SlotNumber next_posting = kNoSlot;
     Result current{};
     index::HeapAhead ahead;
+    index::Rerank* rerank = nullptr;  // of an uncertain codec
+    ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     size_t ef = 0;
     index::OrderKeeper order;
-    bool drained = false;  // no further batch
-    index::OrderBy by{};   // every_row: block by block
+    float beyond = HUGE_VALF;  // the least bound that the batch left to the next one
+    bool drained = false;      // no further batch
+    index::OrderBy by{};       // every_row: block by block
+
+    // Gives back what is not memory alone.
+    void release() {
+        if (rerank != nullptr) rerank->end();
+    }
     BlockNumber next_block = 0;
 };
+
+bool strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::strict_order); }
 
 void add_result(Scan& s, const Candidate& c) {
     s.results.push_back({s.store.lower_bound(c), c.node, c.generation, {}, kNoSlot, InvalidBuffer});
@@ -77,10 +96,12 @@ void sort_results(Scan& s) {
 void take_results(Scan& s, size_t n) {
     float ceiling = -HUGE_VALF;
     s.results.clear();
+    s.beyond = HUGE_VALF;
     for (size_t i = 0; i < s.pool.size(); i++) {
         const Candidate& c = s.pool[i];
         if (i >= n) {
             s.spilled.push_back(c);
+            s.beyond = std::min(s.beyond, s.store.lower_bound(c));
             continue;
         }
         add_result(s, c);
@@ -96,6 +117,10 @@ void take_results(Scan& s, size_t n) {
         s.results.back().bound = std::min(s.results.back().bound, ceiling);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
+    // What is left to the next batch must not come too late there: until then nothing beyond it is certain. (Of that,
+    // what lies before the last bound is too late already.)
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
     sort_results(s);
 }
 
@@ -108,9 +133,10 @@ void first_batch(Scan& s) {
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = static_cast<size_t>(settings.ef_search);
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    size_t spare = iterative && !s.index.codec->exact ? spare_entries(s.ef) : 0;
+    size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
-    take_results(s, s.pool.size());
+    // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
+    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : s.pool.size());
     s.drained = !iterative;
 }
 
@@ -131,18 +157,24 @@ void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
+        s.beyond = HUGE_VALF;
         sort_results(s);
         s.drained = true;
         return;
     }
-    s.ef = std::min(s.ef * 2, kMaxBatch);
+    // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
+    size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
+    s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
     // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
     ArenaVec<Candidate>& left = s.left;
     left.clear();
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) s.pool.insert(s.pool.admits(c.key) ? whole(s, c) : c);
+    for (const Candidate& c : left) {
+        Candidate again = s.pool.admits(c.key) ? whole(s, c) : c;
+        if (again.generation != 0 || again.slack == kPassedOver) s.pool.insert(again);
+    }
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
@@ -177,7 +209,8 @@ void announce(Scan& s, Result& c) {
         pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-        if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+        if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node)) return;
+        if ((node->generation & 0x7FFFFFFF) != c.generation) return;
         c.tid = node->tid;
         c.posting = node->posting;
     }
@@ -211,7 +244,7 @@ bool next_page_of_nodes(Scan& s) {
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         if (!page::has_kind(pin.page(), format::PageKind::nodes)) continue;
         page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
             s.results.push_back(
@@ -236,8 +269,7 @@ bool next_node(Scan& s) {
         }
         const Result& c = next_of_results(s);
         // A later batch may find something nearer than what was handed out already.
-        bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::strict_order);
-        if (!s.by.every_row && !s.order.may_follow(c.bound, strict)) continue;
+        if (!s.by.every_row && s.rerank == nullptr && !s.order.may_follow(c.bound, strict())) continue;
         s.current = c;
         s.rows.clear();
         s.next_row = 0;
@@ -245,7 +277,7 @@ bool next_node(Scan& s) {
         s.next_posting = c.posting;
         while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
         if (s.rows.empty()) continue;
-        if (!s.by.every_row) s.order.handed_out(c.bound);
+        if (!s.by.every_row && s.rerank == nullptr) s.order.handed_out(c.bound);
         return true;
     }
 }
@@ -259,15 +291,56 @@ bool next_row(Scan& s) {
     return s.next_row < s.rows.size() || next_node(s);
 }
 
+// ---- rows in the order of their own distances ---------------------------------------------------------
+
+// So many wait at most: the rows of one code may be thousands, all about as far.
+constexpr size_t kMaxRanked = 4096;
+
+// Nothing that is known and was not looked up yet should be nearer.
+float least_to_come(const Scan& s) {
+    if (s.next_row < s.rows.size() || s.next_posting != kNoSlot) return s.current.bound;
+    return s.next_result < s.results.size() ? s.results[s.next_result].bound : s.beyond;
+}
+
+bool next_ranked(Scan& s, RankedRow* row) {
+    for (;;) {
+        if (!s.ranked.empty() && (s.ranked[0].distance <= least_to_come(s) || s.ranked.size() >= kMaxRanked)) {
+            std::pop_heap(s.ranked.begin(), s.ranked.end(), farther);
+            *row = s.ranked.back();
+            s.ranked.pop_back();
+            if (!s.order.may_follow(row->distance, strict())) continue;
+            s.order.handed_out(row->distance);
+            return true;
+        }
+        if (!next_row(s)) {
+            if (s.ranked.empty()) return false;
+            s.beyond = HUGE_VALF;
+            continue;
+        }
+        RankedRow found{0, s.rows[s.next_row++]};
+        if (!s.rerank->distance(found.tid, &found.distance)) continue;
+        s.ranked.push_back(found);
+        std::push_heap(s.ranked.begin(), s.ranked.end(), farther);
+    }
+}
+
 // ---- start -----------------------------------------------------------------------------------------
 
 Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "hnsw");
     auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan->heapRelation, context);
-    s->code = static_cast<uint8*>(palloc0(s->index.layout.code_bytes));
-    s->by = index::read_order_by(scan, s->index.codec, s->index.dim(), s->code);
+    if (s->index.meta.entry == kNoSlot && !index::is_null_query(scan)) {
+        // Nothing to compare the query with: not an error whatever its dimensions, as for a sequential scan.
+        s->drained = true;
+        return s;
+    }
+    const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
+    s->by = index::read_order_by(scan, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
-    s->store.set_query(s->code, true);
+    if (s->index.codec->uncertain) {
+        s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
+    }
+    s->store.set_query(s->code, query_codec, true);
     first_batch(*s);
     return s;
 }
@@ -286,6 +359,12 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     Assert(ScanDirectionIsForward(direction));
     (void)direction;
     Scan& s = index::search_of<Scan>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
+    if (s.rerank != nullptr) {
+        RankedRow row;
+        if (!next_ranked(s, &row)) return false;
+        index::return_row(scan, row.tid, true, s.by, row.distance);
+        return true;
+    }
     if (!next_row(s)) return false;
     index::return_row(scan, s.rows[s.next_row++], s.index.codec->exact, s.by, s.current.bound);
     return true;

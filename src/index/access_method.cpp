@@ -63,10 +63,10 @@ const codec::Codec* choose_codec(codec::CodecId id, codec::Element element, code
     return codec;
 }
 
-void report_too_wide(uint32 limit, const char* access_method, bool sq8_helps) {
+void report_too_wide(uint32 limit, const char* access_method, const char* smaller) {
     ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
             errmsg("column cannot have more than %u dimensions for %s index", limit, access_method),
-            sq8_helps ? errhint("quantization = 'sq8' takes less room.") : 0);
+            smaller == nullptr ? 0 : errhint("quantization = '%s' takes less room.", smaller));
     pg_unreachable();
 }
 

@@ -36,7 +36,8 @@ uint32 most_dimensions(uint32 limit, Fits fits) {
     }
     return low;
 }
-[[noreturn]] void report_too_wide(uint32 limit, const char* access_method, bool sq8_helps);
+// `smaller`: a quantization that takes less room, or nullptr.
+[[noreturn]] void report_too_wide(uint32 limit, const char* access_method, const char* smaller);
 
 // ---- indexes that cannot be read
 [[noreturn]] void report_not_valid(Relation index, const char* access_method, const char* problem);

@@ -13,13 +13,13 @@ void check_scan(IndexScanDesc scan, const char* access_method) {
     }
 }
 
-OrderBy read_order_by(IndexScanDesc scan, const codec::Codec* codec, uint32 dim, uint8* code) {
-    const ScanKeyData& order_by = scan->orderByData[0];
-    if (order_by.sk_flags & SK_ISNULL) return {nullptr, true};
-    VectorValue query = vector_value(codec->element, order_by.sk_argument);
-    check_dimensions(codec->element, dim, query.dim);
-    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
-    return {query.elements, !codec->encode(query.elements, dim, scratch, code)};
+OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code) {
+    if (is_null_query(scan)) return {nullptr, true};
+    VectorValue query = vector_value(codec.element, scan->orderByData[0].sk_argument);
+    check_dimensions(codec.element, dim, query.dim);
+    auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(codec, dim) * sizeof(float)));
+    *code = static_cast<uint8*>(palloc0(codec.bytes(dim)));
+    return {query.elements, !codec.encode(query.elements, dim, scratch, *code)};
 }
 
 }  // namespace vext::index

@@ -36,10 +36,17 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
     return scan;
 }
 
+// A search gives back what is not memory alone.
+template <typename Search>
+void release(ScanFrame<Search>* frame) {
+    if (frame->search != nullptr) frame->search->release();
+    frame->search = nullptr;
+}
+
 template <typename Search>
 void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
-    frame->search = nullptr;
+    release(frame);
     MemoryContextReset(frame->context);
     if (keys != nullptr && scan->numberOfKeys > 0) {
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -51,6 +58,7 @@ void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
 
 template <typename Search>
 void end_scan(IndexScanDesc scan) {
+    release(frame_of<Search>(scan));
     MemoryContextDelete(frame_of<Search>(scan)->context);
     pfree(scan->opaque);
     scan->opaque = nullptr;
@@ -77,11 +85,12 @@ struct OrderBy {
     const void* elements;  // of the query; nullptr: it is NULL
     bool every_row;
 };
-// Writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
-OrderBy read_order_by(IndexScanDesc scan, const codec::Codec* codec, uint32 dim, uint8* code);
+inline bool is_null_query(IndexScanDesc scan) { return (scan->orderByData[0].sk_flags & SK_ISNULL) != 0; }
+// Allocates and writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
+OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code);
 
 // A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
-inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, float bound) {
+inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, double bound) {
     scan->xs_heaptid = tid;
     scan->xs_recheck = false;
     scan->xs_recheckorderby = !exact && !by.every_row;
@@ -93,13 +102,14 @@ inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exac
 class OrderKeeper {
 public:
     // False for a row that a later batch found nearer than what was handed out already, under strict order.
-    bool may_follow(float bound, bool strict) const { return !strict || bound >= last_; }
-    void handed_out(float bound) {
+    bool may_follow(double bound, bool strict) const { return !strict || bound >= last_; }
+    double last() const { return last_; }
+    void handed_out(double bound) {
         if (bound > last_) last_ = bound;
     }
 
 private:
-    float last_ = -HUGE_VALF;
+    double last_ = -HUGE_VAL;
 };
 
 }  // namespace vext::index

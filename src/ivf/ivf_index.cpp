@@ -68,6 +68,9 @@ void init_meta_page(Page page, const IvfMeta& meta) {
 
 IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    if (meaning.element == codec::Element::sparse) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for ivfflat index"));
+    }
     uint32 dimensions = index::column_dimensions(rel);
     auto quantization = options.codec == 0 ? default_quantization(meaning) : static_cast<CodecId>(options.codec);
     if (quantization == CodecId::rabitq && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
@@ -84,10 +87,8 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
         IvfLayout layout = layout_for(index.codec, space, dim, with_bits);
         return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.centroids.per_page > 0;
     });
-    if (dimensions > limit) {
-        index::report_too_wide(limit, "ivfflat",
-                               quantization == CodecId::none && meaning.element != codec::Element::bit);
-    }
+    bool sq8_helps = quantization == CodecId::none && meaning.element != codec::Element::bit;
+    if (dimensions > limit) index::report_too_wide(limit, "ivfflat", sq8_helps ? "sq8" : nullptr);
     if (is_unit(meaning.metric) && dimensions == 1) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                 errmsg("dimensions must be greater than one for this opclass"));

@@ -78,6 +78,8 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;  // of every_row
+
+    void release() {}  // all is memory
 };
 
 IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
@@ -422,8 +424,7 @@ void prepare_first_pass(Search& s, const void* elements) {
 Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), context);
-    s->code = static_cast<uint8*>(palloc0(s->index.meta.code_bytes));
-    s->by = index::read_order_by(scan, s->index.codec, s->index.dim(), s->code);
+    s->by = index::read_order_by(scan, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
     choose_probes(*s, s->by.elements);

@@ -9,7 +9,7 @@
 
 #include "codec/codec.h"
 #include "codec/decode.h"
-#include "codec/sq8.h"
+#include "codec/affine.h"
 #include "simd/kernels.h"
 
 namespace vext::ivf {
@@ -121,7 +121,7 @@ public:
         lo_.resize(n);
         step_.resize(n);
         for (size_t i = 0; i < n; i++) {
-            codec::Sq8Factors f;
+            codec::AffineFactors f;
             memcpy(&f, codes_[i], sizeof f);
             double lo = f.lo, step = f.step;
             norm_[i] = static_cast<float>(space_.dim * lo * lo + 2 * lo * step * f.sum + step * step * f.sum_sq);
@@ -185,7 +185,7 @@ private:
             }
             norm = gathered[0], shift = gathered[1], lo = gathered[2], step = gathered[3];
         }
-        codec::Sq8Factors f;
+        codec::AffineFactors f;
         memcpy(&f, code, sizeof f);
         for (size_t i = 0; i < n; i++) codes[i] += sizeof f;
         simd::active->dot_u8_many(code + sizeof f, codes, n, space_.dim, dots);

@@ -3,6 +3,7 @@
 
 #include "pg/postgres.h"
 
+#include "page/run_page.h"
 #include "page/slot_page.h"
 #include "pg/guards.h"
 
@@ -27,18 +28,21 @@ public:
     PageWriter(Relation index, const SlotShape& shape, ForkNumber fork = MAIN_FORKNUM)
         : index_(index), shape_(shape), fork_(fork) {}
 
-    // The next slot; its page is locked until the next call or finish().
-    char* next(SlotNumber expected) {
-        if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
+    // The next slot, or run of so many; its page is locked until the next call or finish().
+    char* next(SlotNumber expected, uint32 slots = 1) {
+        if (buffer_ == InvalidBuffer || used_ + slots > shape_.per_page) {
             finish();
             CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_fork(index_, fork_);
-            used_ = 0;
+            used_ = first_entry(shape_);
             init_page(BufferGetPage(buffer_), shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);
         if (shape_.number(block, used_) != expected) elog(ERROR, "index build: slot at an unexpected place");
-        return slot_at(BufferGetPage(buffer_), shape_, used_++);
+        if (shape_.runs) place_run(BufferGetPage(buffer_), shape_, used_, slots);
+        char* slot = slot_at(BufferGetPage(buffer_), shape_, used_);
+        used_ += slots;
+        return slot;
     }
 
     // Gives the last page when it has room left, else InvalidBlockNumber.

@@ -65,6 +65,9 @@ struct Codes {
     static Sum add(Sum s, Codes a) {
         return plus(s, _mm256_madd_epi16(_mm256_add_epi16(a.even, a.odd), _mm256_set1_epi16(1)));
     }
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static __m128i halves(Sum s) {
         return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
     }
@@ -79,15 +82,24 @@ struct Codes {
     }
 };
 
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
+    return {split(_mm256_and_si256(v, mask)), split(_mm256_and_si256(_mm256_srli_epi16(v, 4), mask))};
+}
+
 // Sums of table entries chosen by nibbles, 32 rows, two groups (one in each half of the registers) a step.
 // Each sum of bytes runs in two vectors of 16-bit lanes: one adds whole lanes, into which the odd bytes spill over, the
 // other the odd bytes alone, which takes them off again at the end.
 #define VEXT_NIBBLES
-struct Nibbles {
+struct NibbleSums {
     static constexpr size_t kGroups = 2;
     __m256i low, low_odd, high, high_odd;  // of rows 0 to 15 and 16 to 31
 
-    static Nibbles zero() {
+    static NibbleSums zero() {
         const __m256i z = _mm256_setzero_si256();
         return {z, z, z, z};
     }

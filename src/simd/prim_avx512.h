@@ -66,6 +66,15 @@ struct Codes {
     }
 #endif
 
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    // b is below 128
+#ifdef __AVX512VNNI__
+    static Sum dot_small(Sum s, Codes a, Codes b) { return _mm512_dpbusd_epi32(s, a.v, b.v); }
+#else
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
+#endif
+
     static __m256i halves(Sum s) {
         return _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64(s, 1));
     }
@@ -84,15 +93,24 @@ struct Codes {
     }
 };
 
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const __m512i v = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
+    return {{_mm512_and_si512(v, mask)}, {_mm512_and_si512(_mm512_srli_epi16(v, 4), mask)}};
+}
+
 // Sums of table entries chosen by nibbles, 32 rows, four groups (one in each quarter of the registers) a step.
 // Each sum of bytes runs in two vectors of 16-bit lanes: one adds whole lanes, into which the odd bytes spill over, the
 // other the odd bytes alone, which takes them off again at the end.
 #define VEXT_NIBBLES
-struct Nibbles {
+struct NibbleSums {
     static constexpr size_t kGroups = 4;
     __m512i low, low_odd, high, high_odd;  // of rows 0 to 15 and 16 to 31
 
-    static Nibbles zero() {
+    static NibbleSums zero() {
         const __m512i z = _mm512_setzero_si512();
         return {z, z, z, z};
     }

@@ -31,7 +31,7 @@ foreach my $kind (sort keys %kinds)
 	foreach my $op (@ops)
 	{
 		# (1-bit codes of vectors that differ by little of their size, or by all of it, say nothing.)
-		foreach my $quantization (grep { $kind eq 'plain' || $_ eq 'sq8' || $_ eq 'rabitq' && $kind ne 'mixed' && ($kind ne 'offset' || $op ne '<#>') } quantizations($op))
+		foreach my $quantization (grep { $kind eq 'plain' || $_ eq 'sq8' || $_ eq 'sq4' || $_ eq 'rabitq' && $kind ne 'mixed' && ($kind ne 'offset' || $op ne '<#>') } quantizations($op))
 		{
 			my $name = "$kind $op $quantization";
 			# Queries: 20 of the rows and 10 others.  Ranks are compared by distance, so ties may stand in either order.
