@@ -29,9 +29,12 @@ IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits) {
 // The codec of rows. With 1-bit codes the finer ones are those of sq8.
 CodecId row_codec(CodecId quantization) { return quantization == CodecId::rabitq ? CodecId::sq8 : quantization; }
 
-CodecId default_quantization(const index::OpclassMeaning& meaning) {
+// Of fewer dimensions 1-bit codes say little, and finer ones are as fast to scan.
+constexpr uint32 kLeastForBits = 64;
+
+CodecId default_quantization(const index::OpclassMeaning& meaning, uint32 dim) {
     if (meaning.element == codec::Element::bit) return CodecId::none;
-    return meaning.metric == codec::Metric::l1 ? CodecId::sq8 : CodecId::rabitq;
+    return meaning.metric == codec::Metric::l1 || dim < kLeastForBits ? CodecId::sq8 : CodecId::rabitq;
 }
 
 IvfLayout layout_for(const codec::Codec* codec, const codec::Codec* space, uint32 dim, bool with_bits) {
@@ -72,7 +75,7 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for ivfflat index"));
     }
     uint32 dimensions = index::column_dimensions(rel);
-    auto quantization = options.codec == 0 ? default_quantization(meaning) : static_cast<CodecId>(options.codec);
+    auto quantization = options.codec == 0 ? default_quantization(meaning, dimensions) : static_cast<CodecId>(options.codec);
     if (quantization == CodecId::rabitq && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("quantization \"%s\" is not supported for this operator class",
