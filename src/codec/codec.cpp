@@ -31,6 +31,8 @@ const char* codec_name(CodecId id) {
         return "sq8";
     case CodecId::sq4:
         return "sq4";
+    case CodecId::bits:
+        return "bits";
     case CodecId::rabitq:
         return "rabitq";
     }

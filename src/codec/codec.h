@@ -15,7 +15,7 @@ namespace vext::codec {
 // These values are stored in metapages: never renumber.
 enum class Metric : uint8_t { l2 = 1, inner_product = 2, cosine = 3, l1 = 4, hamming = 5, jaccard = 6 };
 enum class Element : uint8_t { f32 = 1, f16 = 2, bit = 3, sparse = 4 };
-enum class CodecId : uint8_t { none = 1, sq8 = 2, sq4 = 3, rabitq = 4 };
+enum class CodecId : uint8_t { none = 1, sq8 = 2, sq4 = 3, rabitq = 4, bits = 5 };
 
 // What a scored code says. `key` orders candidates and means nothing else; smaller is nearer.
 using Key = float;

@@ -21,6 +21,7 @@ relopt_enum_elt_def kQuantizations[] = {
     {"none", static_cast<int>(codec::CodecId::none)},
     {"sq8", static_cast<int>(codec::CodecId::sq8)},
     {"rabitq", static_cast<int>(codec::CodecId::rabitq)},
+    {"bits", static_cast<int>(codec::CodecId::bits)},
     {nullptr, 0},
 };
 
@@ -56,7 +57,7 @@ void init_access_method() {
     add_int_reloption(option_kind, "lists", "Number of inverted lists, or 0: the square root of the number of rows",
                       kDefaultLists, 0, kMaxLists, AccessExclusiveLock);
     add_enum_reloption(option_kind, "quantization", "How the index stores vectors", kQuantizations, 0,
-                       "Valid values are \"none\", \"sq8\" and \"rabitq\".", AccessExclusiveLock);
+                       "Valid values are \"none\", \"sq8\", \"rabitq\" and \"bits\".", AccessExclusiveLock);
 
     DefineCustomIntVariable("ivfflat.probes", "Sets the number of probes", "Valid range is 1..lists.",
                             &settings.probes, 1, 1, kMaxLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);

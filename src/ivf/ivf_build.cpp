@@ -242,8 +242,8 @@ void begin_sort(Build& b, TupleTableSlot** read) {
                                   TUPLESORT_NONE);
     b.slot = MakeSingleTupleTableSlot(shape, &TTSOpsVirtual);
     *read = MakeSingleTupleTableSlot(shape, &TTSOpsMinimalTuple);
-    b.sorted_code = static_cast<bytea*>(palloc0(VARHDRSZ + b.index.meta.code_bytes));
-    SET_VARSIZE(b.sorted_code, VARHDRSZ + b.index.meta.code_bytes);
+    b.sorted_code = static_cast<bytea*>(palloc0(VARHDRSZ + b.index.codec->bytes(b.index.dim())));
+    SET_VARSIZE(b.sorted_code, VARHDRSZ + b.index.codec->bytes(b.index.dim()));
 }
 
 void assign_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void* state) {
@@ -402,12 +402,13 @@ void write_rows(Build& b, TupleTableSlot* read) {
         auto* vector = reinterpret_cast<IvfVector*>(writer.next(number));
         vector->tid = tid_of(key);
         vector->flags = 1;
+        memcpy(b.code.data(), code, b.code.size());
         memcpy(code_of(vector), code, b.index.meta.code_bytes);
         if (at == per_page) {
             page = filler.open(++entries_block);
             at = 0;
         }
-        coder.code_bits(code_of(vector));
+        coder.code_bits(b.code.data());
         coder.put(block_at(b.index, page, at / kBlockRows), at % kBlockRows, number);
         at++;
         if (done % 256 == 0) index::set_build_progress(static_cast<int64>(done));
@@ -431,7 +432,7 @@ double assign_rows(Build& b, TupleTableSlot** read) {
     b.nearest.set(b.centroids.data(), b.index.meta.lists);
     b.counts.resize(b.index.meta.lists, 0);
     b.lengths.resize(b.index.meta.lists, 0);
-    b.code.resize(b.index.meta.code_bytes);
+    b.code.resize(b.index.codec->bytes(b.index.dim()));
     b.place.resize(b.index.space.stride());
     begin_sort(b, read);
     return table_index_build_scan(b.heap, b.index.rel, b.info, false, true, assign_row, &b, nullptr);

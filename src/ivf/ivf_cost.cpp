@@ -37,8 +37,8 @@ void estimate_cost(PlannerInfo*, IndexPath* path, double, Cost* startup, Cost* t
     double share = std::min(1.0, settings.probes / lists);
     double row = row_cost(options.codec) * cpu_operator_cost;
     double read = share * basis.pages;
-    bool bits = options.codec == 0 || static_cast<codec::CodecId>(options.codec) == codec::CodecId::rabitq;
-    if (bits) read = kEntriesShare * read + std::min((1 - kEntriesShare) * read, kCandidatePages);
+    auto id = static_cast<codec::CodecId>(options.codec);
+    if (options.codec == 0 || id == codec::CodecId::rabitq || id == codec::CodecId::bits) read = kEntriesShare * read + std::min((1 - kEntriesShare) * read, kCandidatePages);
 
     *startup = lists * cpu_operator_cost + share * basis.rows * row + std::max(1.0, read) * basis.page_cost;
     *total = *startup + basis.rows * (row + 2 * cpu_index_tuple_cost) + basis.pages * basis.random_page_cost;

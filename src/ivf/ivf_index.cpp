@@ -27,7 +27,13 @@ IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits) {
 }
 
 // The codec of rows. With 1-bit codes the finer ones are those of sq8.
-CodecId row_codec(CodecId quantization) { return quantization == CodecId::rabitq ? CodecId::sq8 : quantization; }
+bool has_bits(CodecId quantization) { return quantization == CodecId::rabitq || quantization == CodecId::bits; }
+CodecId row_codec(CodecId quantization) { return has_bits(quantization) ? CodecId::sq8 : quantization; }
+
+// What vectors pages hold of a row besides its tid.
+size_t stored_bytes(CodecId quantization, const codec::Codec* codec, uint32 dim) {
+    return quantization == CodecId::bits ? 0 : codec->bytes(dim);
+}
 
 // Of fewer dimensions 1-bit codes say little, and finer ones are as fast to scan.
 constexpr uint32 kLeastForBits = 64;
@@ -37,8 +43,9 @@ CodecId default_quantization(const index::OpclassMeaning& meaning, uint32 dim) {
     return meaning.metric == codec::Metric::l1 || dim < kLeastForBits ? CodecId::sq8 : CodecId::rabitq;
 }
 
-IvfLayout layout_for(const codec::Codec* codec, const codec::Codec* space, uint32 dim, bool with_bits) {
-    return make_layout(codec->bytes(dim), space->bytes(dim), with_bits ? codec::bits_for(dim) : 0);
+IvfLayout layout_for(CodecId quantization, const codec::Codec* codec, const codec::Codec* space, uint32 dim) {
+    return make_layout(stored_bytes(quantization, codec, dim), space->bytes(dim),
+                       has_bits(quantization) ? codec::bits_for(dim) : 0);
 }
 
 Space make_space(const IvfMeta& meta) {
@@ -76,7 +83,7 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     }
     uint32 dimensions = index::column_dimensions(rel);
     auto quantization = options.codec == 0 ? default_quantization(meaning, dimensions) : static_cast<CodecId>(options.codec);
-    if (quantization == CodecId::rabitq && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
+    if (has_bits(quantization) && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("quantization \"%s\" is not supported for this operator class",
                        codec::codec_name(quantization)));
@@ -85,9 +92,8 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     index.rel = rel;
     index.codec = index::choose_codec(row_codec(quantization), meaning.element, meaning.metric);
     const codec::Codec* space = space_codec(meaning.element, meaning.metric);
-    bool with_bits = quantization == CodecId::rabitq;
     uint32 limit = index::most_dimensions(index::max_dimensions(meaning.element), [&](uint32 dim) {
-        IvfLayout layout = layout_for(index.codec, space, dim, with_bits);
+        IvfLayout layout = layout_for(quantization, index.codec, space, dim);
         return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.centroids.per_page > 0;
     });
     bool sq8_helps = quantization == CodecId::none && meaning.element != codec::Element::bit;
@@ -96,7 +102,7 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                 errmsg("dimensions must be greater than one for this opclass"));
     }
-    index.layout = layout_for(index.codec, space, dimensions, with_bits);
+    index.layout = layout_for(quantization, index.codec, space, dimensions);
 
     IvfMeta& meta = index.meta;
     meta.magic = format::kIvfMagic;
@@ -105,8 +111,8 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     meta.element = static_cast<uint8>(meaning.element);
     meta.metric = static_cast<uint8>(meaning.metric);
     meta.quantization = static_cast<uint8>(quantization);
-    meta.bits = with_bits ? codec::bits_for(dimensions) : 0;
-    meta.code_bytes = static_cast<uint32>(index.codec->bytes(dimensions));
+    meta.bits = has_bits(quantization) ? codec::bits_for(dimensions) : 0;
+    meta.code_bytes = static_cast<uint32>(stored_bytes(quantization, index.codec, dimensions));
     meta.blocks_per_page = index.layout.blocks_per_page;
     meta.first_list = meta.first_centroid = meta.first_mean = InvalidBlockNumber;
     meta.free_entries = meta.free_vectors = InvalidBlockNumber;
@@ -139,10 +145,9 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
         (meta.first_mean != InvalidBlockNumber && meta.first_mean >= blocks)) {
         return "Its metapage has values out of range.";
     }
-    bool with_bits = quantization == CodecId::rabitq;
-    index->layout = layout_for(index->codec, space, meta.dimensions, with_bits);
-    if (meta.bits != (with_bits ? codec::bits_for(meta.dimensions) : 0) ||
-        meta.code_bytes != index->codec->bytes(meta.dimensions) ||
+    index->layout = layout_for(quantization, index->codec, space, meta.dimensions);
+    if (meta.bits != (has_bits(quantization) ? codec::bits_for(meta.dimensions) : 0) ||
+        meta.code_bytes != stored_bytes(quantization, index->codec, meta.dimensions) ||
         meta.blocks_per_page != index->layout.blocks_per_page || meta.blocks_per_page == 0 ||
         index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
         return "Its pages have another layout.";

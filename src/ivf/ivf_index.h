@@ -41,12 +41,14 @@ inline constexpr SlotShape kMetaShape = {PageKind::meta, sizeof(IvfMeta), 1};
 struct IvfIndex {
     Relation rel;
     IvfMeta meta;  // as read when the index was opened
-    const codec::Codec* codec;  // of rows
+    const codec::Codec* codec;  // of rows, in vectors pages or on the way to 1-bit codes
     IvfLayout layout;
     Space space;
 
     uint32 dim() const { return meta.dimensions; }
     bool has_bits() const { return meta.bits > 0; }
+    // Vectors pages have the finer codes of rows; otherwise rows are looked up in the table.
+    bool has_codes() const { return meta.code_bytes > 0; }
     codec::Metric metric() const { return static_cast<codec::Metric>(meta.metric); }
     bool inner_product() const { return metric() == codec::Metric::inner_product; }
     BlockNumber block_of_list(uint32 list) const { return meta.first_list + layout.lists.block(list); }

@@ -89,7 +89,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
     auto* index = new (palloc(sizeof(IvfIndex))) IvfIndex(open_index(rel));
     index::VectorValue value = index::value_to_index(index->codec->element, values[0], index->dim());
     auto* floats = static_cast<float*>(palloc(index->dim() * sizeof(float)));
-    auto* code = static_cast<uint8*>(palloc0(index->meta.code_bytes));
+    auto* code = static_cast<uint8*>(palloc0(index->codec->bytes(index->dim())));
     if (!index->codec->encode(value.elements, index->dim(), floats, code)) return false;
     auto* place = static_cast<uint8*>(palloc0(index->space.stride()));
     index->space.place(value.elements, floats, place);

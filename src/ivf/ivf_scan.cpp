@@ -6,6 +6,7 @@
 #include <new>
 
 #include "index/order_scan.h"
+#include "index/rerank.h"
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_probe.h"
 #include "codec/rotation.h"
@@ -19,8 +20,10 @@ namespace {
 constexpr size_t kCandidates = 128;
 constexpr size_t kHandedOut = 32;
 constexpr size_t kGrowth = 4;
-// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations.
+// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations; who
+// asks for more than the first batch hands out pays for a wider margin.
 constexpr double kMargin = 1.5;
+constexpr double kWideMargin = 3;
 
 struct Probe {
     codec::Key key;
@@ -37,7 +40,7 @@ struct Candidate {
 };
 
 struct Result {
-    float bound;
+    double bound;  // of a row that was looked up: its distance
     float estimate;  // as if exact, with 1-bit codes
     ItemPointerData tid;
 };
@@ -79,7 +82,12 @@ struct Search {
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;  // of every_row
 
-    void release() {}  // all is memory
+    index::Rerank* rerank = nullptr;  // where vectors pages have no codes
+
+    // Gives back what is not memory alone.
+    void release() {
+        if (rerank != nullptr) rerank->end();
+    }
 };
 
 IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
@@ -280,8 +288,19 @@ bool was_handed_out(const Search& s, const ItemPointerData& tid) {
     return std::binary_search(s.handed_out.begin(), s.handed_out.end(), number_of(tid));
 }
 
-void add_result(Search& s, float bound, float estimate, const ItemPointerData& tid) {
+void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
     if (!was_handed_out(s, tid)) s.results.push_back({bound, estimate, tid});
+}
+
+// A row's place among the nearest.
+void rank_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
+    add_result(s, bound, estimate, tid);
+    s.best.push_back(estimate);
+    std::push_heap(s.best.begin(), s.best.end());
+    if (s.best.size() > s.hand_out) {
+        std::pop_heap(s.best.begin(), s.best.end());
+        s.best.pop_back();
+    }
 }
 
 // Scores a candidate by its finer code.
@@ -294,14 +313,26 @@ void look_closely(Search& s, const Candidate& c) {
     const uint8* code = code_of(vector);
     codec::Key key;
     s.index.codec->score(s.query, &code, 1, &key);
-    float estimate = as_estimate(s, key);
-    add_result(s, s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code)), estimate, vector->tid);
-    s.best.push_back(estimate);
-    std::push_heap(s.best.begin(), s.best.end());
-    if (s.best.size() > s.hand_out) {
-        std::pop_heap(s.best.begin(), s.best.end());
-        s.best.pop_back();
+    float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
+    rank_result(s, bound, as_estimate(s, key), vector->tid);
+}
+
+// Looks a candidate's row up in the table.
+void look_up(Search& s, const Candidate& c) {
+    const SlotShape& shape = s.index.layout.vectors;
+    ItemPointerData tid;
+    {
+        pg::Pin pin{s.reader.pin(shape.block(c.vector), shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        const IvfVector* vector = vector_at(s.index, pin.page(), shape.slot(c.vector));
+        if (vector->flags == 0) return;
+        tid = vector->tid;
     }
+    double distance;
+    if (!s.rerank->distance(tid, &distance)) return;
+    bool cosine = s.index.metric() == codec::Metric::cosine;
+    double estimate = cosine ? 2 * distance : s.index.inner_product() ? distance : distance * distance;
+    rank_result(s, distance, static_cast<float>(estimate), tid);
 }
 
 // In the order of what candidates hardly lie below; those that cannot be among the rows handed out any more are left.
@@ -314,8 +345,12 @@ void second_pass(Search& s) {
         const Candidate& c = s.candidates[i];
         if (s.truncated && s.best.size() == s.hand_out && c.bound > s.best[0]) break;
         if ((i & 0x3F) == 0) CHECK_FOR_INTERRUPTS();
-        if (i + kAhead < s.candidates.size()) prefetch_vector(s, s.candidates[i + kAhead].vector);
-        look_closely(s, c);
+        if (s.rerank == nullptr && i + kAhead < s.candidates.size()) prefetch_vector(s, s.candidates[i + kAhead].vector);
+        if (s.rerank != nullptr) {
+            look_up(s, c);
+        } else {
+            look_closely(s, c);
+        }
     }
 }
 
@@ -332,7 +367,8 @@ size_t count_certain(const Search& s) {
     if (!s.index.has_bits()) return n;
     double deviations = 0;
     for (const Candidate& c : s.candidates) deviations += c.estimate - c.bound;
-    double limit = s.cutoff - kMargin / codec::kDeviations * deviations / static_cast<double>(s.candidates.size());
+    double margin = s.keep == kCandidates ? kMargin : kWideMargin;
+    double limit = s.cutoff - margin / codec::kDeviations * deviations / static_cast<double>(s.candidates.size());
     size_t certain = 0;
     while (certain < n && s.results[certain].estimate < limit) certain++;
     return certain;
@@ -429,6 +465,7 @@ Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
     choose_probes(*s, s->by.elements);
     if (s->index.has_bits()) prepare_first_pass(*s, s->by.elements);
+    if (!s->index.has_codes()) s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     return s;
 }
 
@@ -448,7 +485,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     Search& s = index::search_of<Search>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     const Result* row = next_row(s);
     if (row == nullptr) return false;
-    index::return_row(scan, row->tid, s.index.codec->exact, s.by, row->bound);
+    index::return_row(scan, row->tid, s.index.codec->exact || s.rerank != nullptr, s.by, row->bound);
     return true;
 }
 

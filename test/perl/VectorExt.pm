@@ -42,7 +42,7 @@ sub create_index
 sub quantizations
 {
 	my ($op) = @_;
-	return ($method eq 'hnsw' ? 'sq4' : $op ne '<+>' ? 'rabitq' : (), 'sq8', 'none');
+	return ($method eq 'hnsw' ? 'sq4' : $op ne '<+>' ? ('rabitq', 'bits') : (), 'sq8', 'none');
 }
 sub search_narrow { return $methods{$method}{narrow}; }
 sub search_wide { return $methods{$method}{wide}; }

@@ -28,11 +28,11 @@ BEGIN
 	RETURN total;
 END $$;
 
-SELECT col, op, quantization, CASE WHEN quantization = 'rabitq' THEN n >= 396 ELSE n = 400 END AS all_found
+SELECT col, op, quantization, CASE WHEN quantization IN ('rabitq', 'bits') THEN n >= 396 ELSE n = 400 END AS all_found
 FROM (VALUES ('v', '<->', 'vector_l2_ops'), ('v', '<#>', 'vector_ip_ops'), ('v', '<=>', 'vector_cosine_ops'), ('v', '<+>', 'vector_l1_ops'),
 	('h', '<->', 'halfvec_l2_ops'), ('h', '<#>', 'halfvec_ip_ops'), ('h', '<=>', 'halfvec_cosine_ops'), ('h', '<+>', 'halfvec_l1_ops'),
 	('b', '<~>', 'bit_hamming_ops'), ('b', '<%>', 'bit_jaccard_ops')) k(col, op, class),
-	LATERAL unnest(CASE WHEN col = 'b' THEN '{none}' WHEN op = '<+>' THEN '{none,sq8}' ELSE '{none,sq8,rabitq}' END::text[]) quantization,
+	LATERAL unnest(CASE WHEN col = 'b' THEN '{none}' WHEN op = '<+>' THEN '{none,sq8}' ELSE '{none,sq8,rabitq,bits}' END::text[]) quantization,
 	LATERAL found(col, op, class, quantization, 12) n;
 
 -- Few lists find most.

@@ -31,7 +31,7 @@ foreach my $kind (sort keys %kinds)
 	foreach my $op (@ops)
 	{
 		# (1-bit codes of vectors that differ by little of their size, or by all of it, say nothing.)
-		foreach my $quantization (grep { $kind eq 'plain' || $_ eq 'sq8' || $_ eq 'sq4' || $_ eq 'rabitq' && $kind ne 'mixed' && ($kind ne 'offset' || $op ne '<#>') } quantizations($op))
+		foreach my $quantization (grep { $kind eq 'plain' || $_ eq 'sq8' || $_ eq 'sq4' || ($_ eq 'bits' && $kind eq 'integers' || $_ eq 'rabitq') && $kind ne 'mixed' && ($kind ne 'offset' || $op ne '<#>') } quantizations($op))
 		{
 			my $name = "$kind $op $quantization";
 			# Queries: 20 of the rows and 10 others.  Ranks are compared by distance, so ties may stand in either order.
@@ -62,7 +62,7 @@ foreach my $kind (sort keys %kinds)
 			is($rc, 0, "$name: no error") or diag $err;
 			my ($wrong, $no_prefix, $twice, $farther) = split /\n/, $out;
 			# With 1-bit codes a row may be passed over.
-			if ($quantization eq 'rabitq') { cmp_ok($farther, '<=', 30, "$name: a wide search finds 98 of 100 rows"); }
+			if ($quantization =~ /rabitq|bits/) { cmp_ok($farther, '<=', 30, "$name: a wide search finds 98 of 100 rows"); }
 			else { is($wrong, 0, "$name: a wide search is exact"); }
 			is($no_prefix, 0, "$name: LIMIT 10 is the beginning of LIMIT 30");
 			is($twice, 0, "$name: no row comes twice");
