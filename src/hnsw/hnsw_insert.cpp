@@ -53,8 +53,9 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
     store_.set_query(code, false);
+    size_t ef = index_.meta.ef_construction;
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
-        descend(store_, entry.node, from, l, index_.meta.ef_construction, 0, pool_, seen_);
+        descend(store_, entry.node, {from, l, link_beam(ef), ef, 0}, pool_, seen_);
         search_layer(store_, l, pool_, seen_);
         if (pool_.size() == 0) break;
         entry.node = pool_[0].node;

@@ -185,7 +185,7 @@ private:
         int level = std::min<int>(graph_.levels[node], graph_.levels[graph_.entry]);
         uint32_t entry = graph_.entry;
         for (int from = graph_.levels[graph_.entry]; level >= 0; from = --level) {
-            descend(store_, entry, from, level, p_.ef_construction, 0, pool_, seen_);
+            descend(store_, entry, {from, level, link_beam(p_.ef_construction), p_.ef_construction, 0}, pool_, seen_);
             search_layer(store_, level, pool_, seen_);
             entry = pool_[0].node;
 
