@@ -87,7 +87,7 @@ private:
             std::copy(seen, seen + n, links);
             size_t at = n;
             if (n == graph_.max_links()) {
-                // Links ascend by distance or nearly so: the last is the one to miss least.
+                // What came last is missed least: a build's rows ascend by distance.
                 while (at > 0 && links[at - 1] < parent_.size() && parent_[links[at - 1]] == from) at--;
                 if (at == 0) return false;
                 at--;

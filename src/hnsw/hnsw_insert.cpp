@@ -285,13 +285,14 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 void HnswInserter::link_back(SlotNumber number, int level) {
     for (int l = level; l >= 0; l--) {
         const LevelLinks& links = levels_[static_cast<size_t>(l)];
+        HnswLinker::Outcome outcomes[kMaxM];
+        linker_.add_edges(links.nodes, links.count, l, number, outcomes);
         SlotNumber kept[kMaxM];
         size_t n = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {
-            auto outcome = linker_.add_edge(links.nodes[i], l, number, HnswLinker::Mode::if_chosen);
-            if (outcome != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
-            reachable |= outcome == HnswLinker::Outcome::added;
+            if (outcomes[i] != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
+            reachable |= outcomes[i] == HnswLinker::Outcome::added;
         }
         if (n < links.count) drop_links(number, l, kept, n);
         if (l > 0) continue;
@@ -314,17 +315,17 @@ void HnswInserter::drop_links(SlotNumber number, int level, const SlotNumber* ke
     auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) {
         return std::find(list, list + n, x) != list + n;
     };
-    for (;;) {
-        LinkRow row;
-        SlotNumber now[kMaxLinks], rest[kMaxLinks];
-        if (!store_.find_row(number, level, &row)) return;
-        size_t count = store_.links(number, level, now), left = 0;
-        for (size_t i = 0; i < count; i++) {
-            bool dropped = contains(chosen.nodes, chosen.count, now[i]) && !contains(kept, kept_count, now[i]);
-            if (!dropped) rest[left++] = now[i];
+    RowChange change;
+    do {
+        if (!store_.find_row(number, level, &change.row)) return;
+        change.seen_count = store_.links(number, level, change.seen);
+        change.count = 0;
+        for (size_t i = 0; i < change.seen_count; i++) {
+            SlotNumber link = change.seen[i];
+            bool dropped = contains(chosen.nodes, chosen.count, link) && !contains(kept, kept_count, link);
+            if (!dropped) change.links[change.count++] = link;
         }
-        if (linker_.replace_row(row, now, count, rest, left) != HnswLinker::Replaced::changed) return;
-    }
+    } while (linker_.replace_row(change) == HnswLinker::Replaced::changed);
 }
 
 }  // namespace vext::hnsw

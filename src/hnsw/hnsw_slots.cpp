@@ -85,6 +85,7 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, SlotClai
         if (!usable(kind, slot)) continue;
         claim->record = GenericXLogStart(index.rel);
         Page copy = GenericXLogRegisterBuffer(claim->record, buffer, 0);
+        page::cover_slot(copy, shape, i);
         claim->buffer = buffer;
         claim->slot = page::slot_at(copy, shape, i);
         claim->number = shape.number(block, i);
@@ -133,7 +134,7 @@ void add_page(const HnswIndex& index, PageKind kind) {
     Buffer buffer = pg::extend_relation(index.rel);
     BlockNumber block = BufferGetBlockNumber(buffer);
     GenericXLogState* record = GenericXLogStart(index.rel);
-    page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape);
+    page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape, 0);
     GenericXLogFinish(record);
     UnlockReleaseBuffer(buffer);
     list_page(index, kind, block);

@@ -62,29 +62,29 @@ void gather(Vacuum& v, SlotNumber owner, int level, const SlotNumber* links, siz
 
 void repair_row(Vacuum& v, SlotNumber owner, int level) {
     uint8* code = static_cast<uint8*>(palloc(v.index.layout.code_bytes));
+    RowChange change;
+    SlotNumber* seen_end;
     for (;;) {
         pg::vacuum_delay();
-        SlotNumber links[kMaxLinks];
-        LinkRow row;
         bool live = false;
         v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node);
             memcpy(code, there, v.index.layout.code_bytes);
         });
-        if (!live || !v.store.find_row(owner, level, &row)) break;
-        size_t n = v.store.links(owner, level, links);
-        if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
-        gather(v, owner, level, links, n);
-        size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        auto replaced = v.linker.replace_row(row, links, n, v.candidates.data(), count);
+        if (!live || !v.store.find_row(owner, level, &change.row)) break;
+        change.seen_count = v.store.links(owner, level, change.seen);
+        seen_end = change.seen + change.seen_count;
+        if (std::none_of(change.seen, seen_end, [&](SlotNumber x) { return v.is_dead(x); })) break;
+        gather(v, owner, level, change.seen, change.seen_count);
+        change.count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
+        std::copy_n(v.candidates.data(), change.count, change.links);
+        auto replaced = v.linker.replace_row(change);
         if (replaced == HnswLinker::Replaced::changed) continue;
         if (replaced == HnswLinker::Replaced::gone) break;
         // New edges go both ways, as those of an insert.
-        SlotNumber chosen[kMaxLinks];
-        std::copy(v.candidates.data(), v.candidates.data() + count, chosen);
-        for (size_t i = 0; i < count; i++) {
-            if (std::find(links, links + n, chosen[i]) != links + n) continue;
-            v.linker.add_edge(chosen[i], level, owner, HnswLinker::Mode::if_chosen);
+        for (size_t i = 0; i < change.count; i++) {
+            if (std::find(change.seen, seen_end, change.links[i]) != seen_end) continue;
+            v.linker.add_edge(change.links[i], level, owner, HnswLinker::Mode::if_chosen);
         }
         break;
     }
@@ -239,9 +239,13 @@ struct PageGraph {
         }
     }
     bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
-        LinkRow row;
-        return v.store.find_row(node, 0, &row) &&
-               v.linker.replace_row(row, seen, n, links, count) == HnswLinker::Replaced::done;
+        RowChange change;
+        if (!v.store.find_row(node, 0, &change.row)) return false;
+        change.seen_count = n;
+        change.count = count;
+        std::copy_n(seen, n, change.seen);
+        std::copy_n(links, count, change.links);
+        return v.linker.replace_row(change) == HnswLinker::Replaced::done;
     }
 };
 
