@@ -26,17 +26,31 @@ int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
 
 }  // namespace
 
+void WatchfulPool::watch(const uint8* code) {
+    code_ = code;
+    found_ = kNoSlot;
+    if (code != nullptr) key_ = store_.key_of(code);
+}
+
+// A node whose key is that of an equal code.
+void WatchfulPool::look(SlotNumber number) {
+    if (code_ == nullptr || found_ != kNoSlot) return;
+    store_.read_code(number, [&](const HnswNode* node, const uint8* there) {
+        if (is_live(node) && memcmp(there, code_, store_.index().layout.code_bytes) == 0) found_ = number;
+    });
+}
+
 HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
     : index_(index),
       store_(index),
       linker_(store_, context),
-      pool_(context),
+      pool_(store_, context),
       seen_(context),
       codes_(context),
       neighbors_(context),
       levels_(context) {}
 
-void HnswInserter::insert(const uint8* code, ItemPointer tid) {
+void HnswInserter::insert(const uint8* code, ItemPointer tid, bool likely_equal) {
     int level = level_of(code, index_.layout.code_bytes, tid, index_.m());
     levels_.resize(static_cast<size_t>(level) + 1);
     for (LevelLinks& links : levels_.span()) links.count = 0;
@@ -53,25 +67,45 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
     store_.set_query(code, false);
+    for (;;) {
+        SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
+        if (equal == kNoSlot) equal = search(entry, code, level, node);
+        if (equal == kNoSlot) break;
+        if (add_row(equal, code, tid)) return;
+        likely_equal = false;
+    }
+    if (node == kNoSlot) {
+        node = write_node(code, tid, level);
+    } else {
+        write_base_row(node);
+    }
+    write_upper_rows(node, level);
+    link_back(node, level);
+    become_entry(node, level, false);
+}
+
+// The short way of a row whose vector was there before: down to level 0 as a search goes, and no further than to a
+// node of the same code.
+SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
+    pool_.watch(code);
+    descend(store_, entry.node, {entry.level, 0, 1, index_.meta.ef_construction, 0}, pool_, seen_);
+    search_layer(store_, 0, pool_, seen_);
+    return pool_.found();
+}
+
+// Finds a new node's neighbours on all its levels. A live node with the same code ends the search and is returned,
+// unless the new node `self` was written already.
+SlotNumber HnswInserter::search(EntryPoint entry, const uint8* code, int level, SlotNumber self) {
     size_t ef = index_.meta.ef_construction;
+    pool_.watch(self == kNoSlot ? code : nullptr);
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
         descend(store_, entry.node, {from, l, link_beam(ef), ef, 0}, pool_, seen_);
         search_layer(store_, l, pool_, seen_);
-        if (pool_.size() == 0) break;
+        if (pool_.found() != kNoSlot || pool_.size() == 0) break;
         entry.node = pool_[0].node;
-        choose_links(node, l);
+        choose_links(self, l);
     }
-    if (node == kNoSlot) {
-        SlotNumber equal = find_equal(code);
-        if (equal != kNoSlot && add_row(equal, code, tid)) return;
-        node = write_node(code, tid, level);
-        write_upper_rows(node, level);
-    } else {
-        write_base_row(node);
-        write_upper_rows(node, level);
-    }
-    link_back(node, level);
-    become_entry(node, level, false);
+    return pool_.found();
 }
 
 // Of what the search of a level found, the neighbours of the new node.
@@ -93,21 +127,6 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
     links.count =
         select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), neighbors_.data());
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
-}
-
-// A live node with the very same code among those found on level 0. By the inner product it need not be nearest.
-SlotNumber HnswInserter::find_equal(const uint8* code) {
-    if (pool_.size() == 0) return kNoSlot;
-    bool nearest_only = index_.codec->metric != codec::Metric::inner_product;
-    for (size_t i = 0; i < pool_.size(); i++) {
-        if (nearest_only && pool_[i].key > pool_[0].key) break;
-        bool equal = false;
-        store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
-            equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
-        });
-        if (equal) return pool_[i].node;
-    }
-    return kNoSlot;
 }
 
 // Adds a row to a node of the same code; false when the node has died meanwhile.
@@ -193,6 +212,7 @@ SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int leve
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
     if (node->generation == 0) {
+        node->mark = mark_of(index_, claim.number);
         node->generation = 1;
         // Its row in a page of its own stays with the slot for all its lives.
         if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;

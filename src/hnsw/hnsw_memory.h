@@ -105,8 +105,8 @@ public:
         __builtin_prefetch(row + 32);
     }
 
-    template <typename Emit>
-    void score(const uint32_t* nodes, size_t n, Emit emit) {
+    template <typename Pool>
+    void score_into(const uint32_t* nodes, size_t n, Pool& pool) {
         const uint8_t* codes[kMaxLinks];
         codec::Key keys[kMaxLinks];
         for (size_t i = 0; i < n; i++) {
@@ -114,10 +114,8 @@ public:
             for (size_t at = 0; at < graph_.stride; at += 64) __builtin_prefetch(codes[i] + at);
         }
         graph_.p.codec->score(query_, codes, n, keys);
-        for (size_t i = 0; i < n; i++) emit(keys[i], nodes[i], 0, codes[i]);
+        for (size_t i = 0; i < n; i++) pool.insert({keys[i], 0, nodes[i], 0, 0});
     }
-
-    float slack(const uint8_t*) const { return 0; }
 
     void check_interrupts() { interrupts_(); }
 
