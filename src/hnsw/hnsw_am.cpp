@@ -207,6 +207,7 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
     am->amsupport = vext::index::kSupportProcs;
     am->amcanorderbyop = true;
     am->amoptionalkey = true;
+    am->amusemaintenanceworkmem = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
     am->ambuild = vext_hnsw_build;

@@ -175,12 +175,13 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
     entries_of(posting)[0] = {*tid, 0};
     claim.publish();
 
-    bool done = false;
+    bool done = false, ours;
     {
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
-        if (is_live(node) && node->posting == head &&
+        ours = still_owns(number, PageKind::postings, claim.number);
+        if (ours && is_live(node) && node->posting == head &&
             memcmp(code_at(index_, node), code, index_.layout.code_bytes) == 0) {
             GenericXLogState* record = GenericXLogStart(index_.rel);
             Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
@@ -192,7 +193,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
     if (done) return true;
     // Somebody was faster: give the chunk back and start over.
     const SlotShape& shape = index_.layout.postings;
-    {
+    if (ours) {
         pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         GenericXLogState* record = GenericXLogStart(index_.rel);
@@ -200,8 +201,19 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
         GenericXLogFinish(record);
     }
-    list_page(index_, PageKind::postings, shape.block(claim.number));
+    if (ours) list_page(index_, PageKind::postings, shape.block(claim.number));
     return add_row(number, code, tid);
+}
+
+// Whether a slot that was claimed for a node is still its own. A vacuum that comes by between the claim and the moment
+// when the node refers to the slot cannot know that we are at it, and frees the slot. The node's page is exclusively
+// locked, which keeps vacuum off until the node refers to the slot.
+bool HnswInserter::still_owns(SlotNumber node, PageKind kind, SlotNumber number) {
+    const SlotShape& shape = index_.shape(kind);
+    pg::Pin pin{store_.reader().pin(shape.block(number), shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    SlotNumber owner;
+    return slot_owner(kind, page::slot_at(pin.page(), shape, shape.slot(number)), &owner) && owner == node;
 }
 
 // The node with its code, its row and the links of level 0; nobody refers to it yet.
@@ -246,40 +258,55 @@ void HnswInserter::write_base_row(SlotNumber number) {
         GenericXLogFinish(record);
         return;
     }
-    SlotClaim claim = claim_slot(index_, PageKind::base_links);
-    auto* base = reinterpret_cast<HnswLinks*>(claim.slot);
-    *base = {number, kNoSlot, format::kSlotUsed, 0, static_cast<uint16>(links.count)};
-    memcpy(base + 1, links.nodes, links.count * sizeof(SlotNumber));
-    claim.publish();
-
     const SlotShape& nodes = index_.layout.nodes;
-    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-    *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
-    GenericXLogFinish(record);
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        SlotClaim claim = claim_slot(index_, PageKind::base_links);
+        auto* base = reinterpret_cast<HnswLinks*>(claim.slot);
+        *base = {number, kNoSlot, format::kSlotUsed, 0, static_cast<uint16>(links.count)};
+        memcpy(base + 1, links.nodes, links.count * sizeof(SlotNumber));
+        claim.publish();
+
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        if (!still_owns(number, PageKind::base_links, claim.number)) continue;
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
+        GenericXLogFinish(record);
+        return;
+    }
 }
 
+// The rows of the upper levels, from the top down, and then the lowest in the node.
 void HnswInserter::write_upper_rows(SlotNumber number, int level) {
     if (level == 0) return;
-    SlotNumber above = kNoSlot;
-    for (int l = level; l >= 1; l--) {
-        const LevelLinks& links = levels_[static_cast<size_t>(l)];
-        SlotClaim claim = claim_slot(index_, PageKind::upper_links);
-        auto* upper = reinterpret_cast<HnswLinks*>(claim.slot);
-        *upper = {number, above, format::kSlotUsed, static_cast<uint8>(l), static_cast<uint16>(links.count)};
-        memcpy(upper + 1, links.nodes, links.count * sizeof(SlotNumber));
-        claim.publish();
-        above = claim.number;
-    }
     const SlotShape& nodes = index_.layout.nodes;
-    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-    node_at(index_, page, nodes.slot(number))->upper = above;
-    GenericXLogFinish(record);
+    SlotNumber rows[kMaxLevel + 1];
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        SlotNumber above = kNoSlot;
+        for (int l = level; l >= 1; l--) {
+            const LevelLinks& links = levels_[static_cast<size_t>(l)];
+            SlotClaim claim = claim_slot(index_, PageKind::upper_links);
+            auto* upper = reinterpret_cast<HnswLinks*>(claim.slot);
+            *upper = {number, above, format::kSlotUsed, static_cast<uint8>(l), static_cast<uint16>(links.count)};
+            memcpy(upper + 1, links.nodes, links.count * sizeof(SlotNumber));
+            claim.publish();
+            above = rows[l] = claim.number;
+        }
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        if (!std::all_of(rows + 1, rows + level + 1,
+                         [&](SlotNumber row) { return still_owns(number, PageKind::upper_links, row); })) {
+            continue;
+        }
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        node_at(index_, page, nodes.slot(number))->upper = above;
+        GenericXLogFinish(record);
+        return;
+    }
 }
 
 bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) {

@@ -57,6 +57,7 @@ private:
     void choose_links(SlotNumber self, int level);
     bool add_row(SlotNumber number, const uint8* code, ItemPointer tid);
     bool add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head);
+    bool still_owns(SlotNumber node, format::PageKind kind, SlotNumber number);
     SlotNumber write_node(const uint8* code, ItemPointer tid, int level);
     void write_upper_rows(SlotNumber node, int level);
     void write_base_row(SlotNumber node);

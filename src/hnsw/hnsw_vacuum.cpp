@@ -6,7 +6,6 @@
 
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_connect.h"
-#include "hnsw/hnsw_slots.h"
 #include "hnsw/hnsw_vacuum.h"
 
 namespace vext::hnsw {
@@ -160,59 +159,6 @@ void replace_entry(Vacuum& v) {
     GenericXLogFinish(record);
 }
 
-// ---- pass 4: slots -------------------------------------------------------------------------------
-
-void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
-    const SlotShape& nodes = v.index.layout.nodes;
-    GenericXLogState* record = nullptr;
-    {
-        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
-            if (!v.is_dead(nodes.number(block, i))) continue;
-            if (record == nullptr) record = GenericXLogStart(v.index.rel);
-            free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
-        }
-        if (record != nullptr) GenericXLogFinish(record);
-    }
-    if (record != nullptr) list_page(v.index, PageKind::nodes, block);
-}
-
-// Frees slots of links or postings whose node is free: those of the nodes that have just been freed, and what a crash
-// or an ERROR in the middle of an insert left behind. A node that is being inserted is in use before its slots are.
-// Also lists a page with free slots that a crash left unlisted.
-void sweep_page(Vacuum& v, BlockNumber block, Buffer buffer, PageKind kind) {
-    const SlotShape& shape = v.index.shape(kind);
-    bool roomy = false;
-    {
-        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = nullptr;
-        for (uint32 i = 0; i < shape.per_page; i++) {
-            char* slot = page::slot_at(BufferGetPage(buffer), shape, i);
-            SlotNumber owner;
-            if (!slot_owner(kind, slot, &owner)) {
-                roomy = true;
-                continue;
-            }
-            bool used = true;
-            v.store.read_code(owner, [&](const HnswNode* node, const uint8*) { used = node->flags != 0; });
-            if (used) continue;
-            if (record == nullptr) record = GenericXLogStart(v.index.rel);
-            free_slot(kind, page::slot_at(GenericXLogRegisterBuffer(record, buffer, 0), shape, i));
-            roomy = true;
-        }
-        if (record != nullptr) GenericXLogFinish(record);
-        roomy &= !page::tail_of(BufferGetPage(buffer))->listed;
-    }
-    if (roomy) list_page(v.index, kind, block);
-}
-
-void free_slots(Vacuum& v) {
-    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) { free_page_nodes(v, block, buffer); });
-    for (PageKind kind : {PageKind::upper_links, PageKind::postings}) {
-        for_each_page(v, kind, [&](BlockNumber block, Buffer buffer) { sweep_page(v, block, buffer, kind); });
-    }
-}
-
 // ---- pass 5: reachability ------------------------------------------------------------------------
 
 struct PageGraph {
@@ -255,10 +201,11 @@ void reconnect(Vacuum& v) {
     EntryPoint entry = read_entry(v.index.rel);
     if (entry.node == kNoSlot) return;
     const SlotShape& nodes = v.index.layout.nodes;
-    BlockNumber blocks = RelationGetNumberOfBlocks(v.index.rel);
+    size_t limit = static_cast<size_t>(RelationGetNumberOfBlocks(v.index.rel)) * nodes.per_page;
+    // What the search takes at most, beside a bit for each slot that this vacuum has marked.
+    if (limit * 2 * sizeof(SlotNumber) > static_cast<size_t>(maintenance_work_mem) * 1024) limit = 0;
     PageGraph graph{v, Pool<ArenaVec>{v.context}, static_cast<uint8*>(palloc(v.index.layout.code_bytes))};
-    Connector<ArenaVec<SlotNumber>, PageGraph> connector{v.context, graph,
-                                                         static_cast<size_t>(blocks) * nodes.per_page};
+    Connector<ArenaVec<SlotNumber>, PageGraph> connector{v.context, graph, limit};
     connector.start(entry.node);
     ArenaVec<SlotNumber> live{v.context};
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
@@ -271,7 +218,8 @@ void reconnect(Vacuum& v) {
         }
         for (SlotNumber node : live) connector.connect(node);
     });
-    elog(DEBUG1, "index \"%s\": %zu nodes reconnected", RelationGetRelationName(v.index.rel), connector.added());
+    elog(DEBUG1, "index \"%s\": %zu nodes reconnected%s", RelationGetRelationName(v.index.rel), connector.added(),
+         limit == 0 ? ", looking at neighbours only" : "");
 }
 
 }  // namespace
