@@ -104,10 +104,16 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 // Algorithm 4, SELECT-NEIGHBORS-HEURISTIC: a candidate is kept when it is nearer to the base than to any
 // neighbour kept before, or nearly so (the codec's prune_relax). `sorted` ascends by key; `out` may be its own
 // storage. Gives the count, at most max.
+//
+// By inner product a long vector is nearest to everything, itself hardly included, and next to it the heuristic keeps
+// nobody. Where it keeps few, the nearest of the others fill the row, up to `room`.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
-                               Neighbor* out) {
+                               size_t room, Neighbor* out) {
+    constexpr size_t kFew = 4;  // a fourth of max
+    bool fills = codec.metric == codec::Metric::inner_product;
     const uint8_t* kept[kMaxLinks];
-    size_t n = 0;
+    Neighbor others[kMaxLinks];
+    size_t n = 0, n_others = 0;
     for (const Neighbor& candidate : sorted) {
         if (n == max) break;
         codec::Query query;
@@ -120,9 +126,15 @@ inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::spa
             codec.score(query, kept + i, count, keys);
             for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
-        if (!keep) continue;
-        kept[n] = candidate.code;
-        out[n++] = candidate;
+        if (keep) {
+            kept[n] = candidate.code;
+            out[n++] = candidate;
+        } else if (fills && n_others < room) {
+            others[n_others++] = candidate;
+        }
+    }
+    if (fills && n < max / kFew) {
+        for (size_t i = 0; i < n_others && n < room; i++) out[n++] = others[i];
     }
     return n;
 }

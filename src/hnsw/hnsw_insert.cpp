@@ -66,7 +66,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid, bool likely_equal)
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
-    store_.set_query(code, false);
+    store_.set_query(code, *index_.codec, false);
     for (;;) {
         SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
         if (equal == kNoSlot) equal = search(entry, code, level, node);
@@ -124,8 +124,8 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
         if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
     }
     LevelLinks& links = levels_[static_cast<size_t>(level)];
-    links.count =
-        select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), neighbors_.data());
+    links.count = select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), index_.max_links(level),
+                                   neighbors_.data());
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }
 

@@ -49,7 +49,7 @@ public:
 private:
     struct LevelLinks {
         size_t count;
-        SlotNumber nodes[kMaxM];
+        SlotNumber nodes[kMaxLinks];
     };
 
     SlotNumber find_equal(EntryPoint entry, const uint8* code);

@@ -53,7 +53,7 @@ void HnswLinker::sort_by_distance(const uint8* base_code, const SlotNumber* node
 size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max) {
     const HnswIndex& index = store_.index();
     sort_by_distance(base_code, nodes, n);
-    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, neighbors_.data());
+    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, max, neighbors_.data());
     for (size_t i = 0; i < kept; i++) nodes[i] = neighbors_[i].node;
     return kept;
 }

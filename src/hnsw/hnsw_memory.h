@@ -191,7 +191,7 @@ private:
             for (size_t i = 0; i < pool_.size(); i++) {
                 merged_.push_back({pool_[i].key, pool_[i].node, graph_.code(pool_[i].node)});
             }
-            size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), p_.m, merged_.data());
+            size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), p_.m, p_.max_links(level), merged_.data());
             uint32_t* row = graph_.row(node, level);
             row[0] = static_cast<uint32_t>(n);
             for (size_t i = 0; i < n; i++) {
@@ -234,7 +234,7 @@ private:
         p_.codec->prepare(graph_.code(target), p_.dim, &query);
         for (Neighbor& x : merged_.span()) p_.codec->score(query, &x.code, 1, &x.key);
         std::sort(merged_.begin(), merged_.end(), nearer);
-        size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), max, merged_.data());
+        size_t n = select_neighbors(*p_.codec, p_.dim, merged_.span(), max, max, merged_.data());
         row[0] = static_cast<uint32_t>(n);
         for (size_t i = 0; i < n; i++) row[1 + i] = merged_[i].node;
     }
