@@ -121,7 +121,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid, boo
     index::VectorValue value = index::value_to_index(index.codec->element, values[0], index.dim());
     memset(state->code, 0, index.layout.code_bytes);
     if (!index.codec->encode(value.elements, value.dim, state->floats.data(), state->code)) return false;
-    state->inserter.insert(state->code, tid, unchanged);
+    state->inserter.insert(state->code, index::fingerprint(index.codec->element, value), tid, unchanged);
     return false;
 }
 

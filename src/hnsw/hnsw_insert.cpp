@@ -50,7 +50,7 @@ HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
       neighbors_(context),
       levels_(context) {}
 
-void HnswInserter::insert(const uint8* code, ItemPointer tid, bool likely_equal) {
+void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid, bool likely_equal) {
     int level = level_of(code, index_.layout.code_bytes, tid, index_.m());
     levels_.resize(static_cast<size_t>(level) + 1);
     for (LevelLinks& links : levels_.span()) links.count = 0;
@@ -71,7 +71,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid, bool likely_equal)
         SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
         if (equal == kNoSlot) equal = search(entry, code, level, node);
         if (equal == kNoSlot) break;
-        if (add_row(equal, code, tid)) return;
+        if (add_row(equal, code, fingerprint, tid)) return;
         likely_equal = false;
     }
     if (node == kNoSlot) {
@@ -130,7 +130,7 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
 }
 
 // Adds a row to a node of the same code; false when the node has died meanwhile.
-bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid) {
+bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid) {
     const SlotShape& nodes = index_.layout.nodes;
     SlotNumber head = kNoSlot;
     {
@@ -152,7 +152,8 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
             pg::Pin posting_pin{store_.reader().pin(shape.block(head), shape)};
             pg::ContentLock posting_lock{posting_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
             auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
-            if (posting->node == number && posting->count < kPostingCapacity) {
+            if (posting->node == number && posting->count < kPostingCapacity &&
+                *fingerprint_of(posting) == fingerprint) {
                 GenericXLogState* record = GenericXLogStart(index_.rel);
                 Page page = GenericXLogRegisterBuffer(record, posting_pin.buffer(), 0);
                 posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
@@ -162,17 +163,27 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
             }
         }
     }
-    return add_posting(number, code, tid, head);
+    return add_posting(number, code, fingerprint, tid, head);
 }
 
 // Puts a new chunk in front of the chain. The chunk is written first, then the node that points to it: after a
 // crash in between nobody points to it, and vacuum takes it back once its node is gone.
-bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head) {
+bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid,
+                               SlotNumber head) {
     const SlotShape& nodes = index_.layout.nodes;
+    const SlotShape& shape = index_.layout.postings;
+    uint8 uniform = fingerprint != 0;
+    if (head != kNoSlot && uniform) {
+        pg::Pin pin{store_.reader().pin(shape.block(head), shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        auto* next = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(head)));
+        uniform = next->uniform && *fingerprint_of(next) == fingerprint;
+    }
     SlotClaim claim = claim_slot(index_, PageKind::postings);
     auto* posting = reinterpret_cast<HnswPosting*>(claim.slot);
-    *posting = {number, head, format::kSlotUsed, 1, 0};
+    *posting = {number, head, format::kSlotUsed, 1, uniform, 0};
     entries_of(posting)[0] = {*tid, 0};
+    *fingerprint_of(posting) = fingerprint;
     claim.publish();
 
     bool done = false, ours;
@@ -192,7 +203,6 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
     }
     if (done) return true;
     // Somebody was faster: give the chunk back and start over.
-    const SlotShape& shape = index_.layout.postings;
     if (ours) {
         pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
@@ -202,7 +212,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         GenericXLogFinish(record);
     }
     if (ours) list_page(index_, PageKind::postings, shape.block(claim.number));
-    return add_row(number, code, tid);
+    return add_row(number, code, fingerprint, tid);
 }
 
 // Whether a slot that was claimed for a node is still its own. A vacuum that comes by between the claim and the moment

@@ -42,9 +42,9 @@ public:
     // `index` must outlive the inserter; working memory comes from `context`.
     HnswInserter(const HnswIndex& index, MemoryContext context);
 
-    // Adds a row by the code of its vector. likely_equal: there is probably a node of this code. Locks: README.md,
-    // "Insert".
-    void insert(const uint8* code, ItemPointer tid, bool likely_equal = false);
+    // Adds a row by the code and the fingerprint of its vector. likely_equal: there is probably a node of this code.
+    // Locks: README.md, "Insert".
+    void insert(const uint8* code, uint32 fingerprint, ItemPointer tid, bool likely_equal = false);
 
 private:
     struct LevelLinks {
@@ -55,8 +55,8 @@ private:
     SlotNumber find_equal(EntryPoint entry, const uint8* code);
     SlotNumber search(EntryPoint entry, const uint8* code, int level, SlotNumber self);
     void choose_links(SlotNumber self, int level);
-    bool add_row(SlotNumber number, const uint8* code, ItemPointer tid);
-    bool add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head);
+    bool add_row(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid);
+    bool add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid, SlotNumber head);
     bool still_owns(SlotNumber node, format::PageKind kind, SlotNumber number);
     SlotNumber write_node(const uint8* code, ItemPointer tid, int level);
     void write_upper_rows(SlotNumber node, int level);
