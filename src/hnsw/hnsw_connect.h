@@ -11,7 +11,8 @@ namespace vext::hnsw {
 // A breadth-first search notes the edge by which each node was reached first. A node that was not reached gets an
 // edge from the nearest reached node that has room or has an edge by which nobody was reached: taking that one away
 // cuts nobody off. So does a node that none of its own neighbours leads back to: it may be reachable by some long way
-// round, which no search takes.
+// round, which no search takes. Only the farthest edges are taken; where too many nodes lie near to the same few, the
+// others hang on those that were attached before.
 //
 // The search takes 8 bytes a node. Without (limit 0) only the second is seen to: that some neighbour leads back to each
 // node, and an edge is taken away only from a node that another neighbour of its own leads back to.
@@ -22,11 +23,13 @@ namespace vext::hnsw {
 //   void nearest(node, use)            calls use(other) for nodes near a node, nearest first, until use says true
 //   bool set_links(node, seen, seen_count, links, count)   false: the links are not `seen` any more
 //   void check_interrupts()
+//   void sort_links(node, links, n)    by distance, where links() does not give them in this order
 template <typename Numbers, typename Graph>
 class Connector {
 public:
     template <typename Source>
-    Connector(Source source, Graph& graph, size_t limit) : graph_(graph), parent_(source), queue_(source) {
+    Connector(Source source, Graph& graph, size_t limit)
+        : graph_(graph), parent_(source), queue_(source), attached_(source) {
         parent_.resize(limit, kNoNode);
     }
 
@@ -93,28 +96,40 @@ private:
 
     uint32_t attach(uint32_t node) {
         uint32_t found = kNoNode;
-        graph_.nearest(node, [&](uint32_t from) {
-            if (!is_reached(from) || from == node) return false;
-            uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
-            size_t n = graph_.links(from, seen);
-            if (std::find(seen, seen + n, node) != seen + n) {
-                found = from;
-                return true;
-            }
-            std::copy(seen, seen + n, links);
-            size_t at = n;
-            if (n == graph_.max_links()) {
-                // What came last is missed least: a build's rows ascend by distance.
-                while (at > 0 && !is_spare(from, links[at - 1])) at--;
-                if (at == 0) return false;
-                at--;
-            }
-            links[at] = node;
-            if (!graph_.set_links(from, seen, n, links, at == n ? n + 1 : n)) return false;
-            found = from;
-            return true;
-        });
+        size_t shares = 4;
+        auto use = [&](uint32_t from) {
+            if (offer(from, node, shares)) found = from;
+            return found != kNoNode;
+        };
+        graph_.nearest(node, use);
+        // By inner product the long vectors are near to all, and soon have nothing left to give.
+        while (found == kNoNode && next_host_ < attached_.size() && !use(attached_[next_host_])) next_host_++;
+        if (found == kNoNode) {
+            shares = 1;
+            graph_.nearest(node, use);
+        }
+        if (found != kNoNode) attached_.push_back(node);
         return found;
+    }
+
+    // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
+    bool offer(uint32_t from, uint32_t node, size_t shares) {
+        if (!is_reached(from) || from == node) return false;
+        uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
+        size_t n = graph_.links(from, seen);
+        if (std::find(seen, seen + n, node) != seen + n) return true;
+        std::copy(seen, seen + n, links);
+        size_t at = n;
+        if (n == graph_.max_links()) {
+            // The last is the one to miss least, where links ascend by distance: those of a build nearly do.
+            if constexpr (requires { graph_.sort_links(from, links, n); }) graph_.sort_links(from, links, n);
+            size_t first = n - n / shares;
+            while (at > first && !is_spare(from, links[at - 1])) at--;
+            if (at == first) return false;
+            at--;
+        }
+        links[at] = node;
+        return graph_.set_links(from, seen, n, links, at == n ? n + 1 : n);
     }
 
     static constexpr size_t kMaxLinksOnLevel = 200;
@@ -123,6 +138,8 @@ private:
     uint32_t entry_ = kNoNode;
     Numbers parent_;
     Numbers queue_;
+    Numbers attached_;  // nodes that got an edge here
+    size_t next_host_ = 0;
     size_t added_ = 0;
 };
 

@@ -50,6 +50,11 @@ void HnswLinker::sort_by_distance(const uint8* base_code, const SlotNumber* node
     std::sort(neighbors_.begin(), neighbors_.end(), nearer);
 }
 
+void HnswLinker::sort_links(const uint8* base_code, SlotNumber* nodes, size_t n) {
+    sort_by_distance(base_code, nodes, n);
+    for (size_t i = 0; i < n && neighbors_.size() == n; i++) nodes[i] = neighbors_[i].node;
+}
+
 size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max) {
     const HnswIndex& index = store_.index();
     sort_by_distance(base_code, nodes, n);
@@ -210,8 +215,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
             if (mode == Mode::if_chosen) return false;
             *outcome = Outcome::added;
             memcpy(links, seen, n * sizeof(SlotNumber));
-            sort_by_distance(base_code_.data(), seen, n);
-            for (size_t i = 0; i < n && neighbors_.size() == n; i++) links[i] = neighbors_[i].node;
+            sort_links(base_code_.data(), links, n);
             force(from, to, links, n);
             count = n;
         } else if (level == 0) {

@@ -38,6 +38,9 @@ public:
     // are not live are dropped.
     size_t choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max);
 
+    // Sorts nodes by their distance to `base_code`, unless some are dead.
+    void sort_links(const uint8* base_code, SlotNumber* nodes, size_t n);
+
 private:
     struct Planned {
         RowChange change;

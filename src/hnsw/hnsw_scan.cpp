@@ -134,6 +134,8 @@ void take_results(Scan& s, size_t n) {
         s.results.back().bound = std::min(s.results.back().bound, ceiling);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
+    // What is left to the next batch must not come too late there: until then nothing beyond it is certain.
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, s.beyond);
     sort_results(s);
 }
 

@@ -184,6 +184,12 @@ struct PageGraph {
             if (use(pool[i].node)) return;
         }
     }
+    void sort_links(SlotNumber node, SlotNumber* links, size_t n) {
+        v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
+            memcpy(code, there, v.index.layout.code_bytes);
+        });
+        v.linker.sort_links(code, links, n);
+    }
     bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
         RowChange change;
         if (!v.store.find_row(node, 0, &change.row)) return false;
