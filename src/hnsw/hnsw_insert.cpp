@@ -87,8 +87,10 @@ void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid
 // The short way of a row whose vector was there before: down to level 0 as a search goes, and no further than to a
 // node of the same code.
 SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
+    // Narrow: what the pool does not admit is passed over without a pin. One that misses the node costs a full search.
+    constexpr size_t kEf = 8;
     pool_.watch(code);
-    descend(store_, entry.node, {entry.level, 0, 1, index_.meta.ef_construction, 0}, pool_, seen_);
+    descend(store_, entry.node, {entry.level, 0, 1, kEf, 0}, pool_, seen_);
     search_layer(store_, 0, pool_, seen_);
     return pool_.found();
 }
