@@ -102,7 +102,7 @@ InsertState* insert_state(Relation rel, IndexInfo* info) {
     if (info->ii_AmCache == nullptr) {
         MemoryContext outer = MemoryContextSwitchTo(info->ii_Context);
         auto* state = new (palloc(sizeof(InsertState))) InsertState(rel, info->ii_Context);
-        state->floats.resize_uninitialized(state->index.dim());
+        state->floats.resize_uninitialized(codec::scratch_floats(*state->index.codec, state->index.dim()));
         state->code = static_cast<uint8*>(palloc(state->index.layout.code_bytes));
         info->ii_AmCache = state;
         MemoryContextSwitchTo(outer);

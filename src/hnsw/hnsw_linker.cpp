@@ -42,7 +42,7 @@ void HnswLinker::sort_by_distance(const uint8* base_code, const SlotNumber* node
         bool live = false;
         store_.read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
             live = is_live(node);
-            if (live) memcpy(copy, code, stride);
+            if (live) memcpy(copy, code, index.code_size(code));
         });
         if (live) neighbors_.push_back({0, nodes[i], copy});
     }
@@ -195,7 +195,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
         live = (node->flags & format::kSlotUsed) && node->level >= level;
         if (mode != Mode::even_if_dead) live &= is_live(node);
-        if (live) memcpy(base_code_.data(), code, index.layout.code_bytes);
+        if (live) memcpy(base_code_.data(), code, index.code_size(code));
     });
     *outcome = Outcome::gone;
     if (!live || !store_.find_row(from, level, &change->row)) return false;

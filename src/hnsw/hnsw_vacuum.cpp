@@ -68,7 +68,7 @@ void repair_row(Vacuum& v, SlotNumber owner, int level) {
         bool live = false;
         v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node);
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
         if (!live || !v.store.find_row(owner, level, &change.row)) break;
         change.seen_count = v.store.links(owner, level, change.seen);
@@ -95,7 +95,7 @@ void find_torn_rows(Vacuum& v, BlockNumber block, Buffer buffer, const SlotShape
     pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
     Page page = BufferGetPage(buffer);
     found.clear();
-    for (uint32 i = 0; i < shape.per_page; i++) {
+    for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(page, shape, i)) {
         LinkRow row{&shape, block, i, shape.number(block, i), 0};
         if (shape.kind == PageKind::nodes) {
             if (!is_live(node_at(v.index, page, i))) continue;
@@ -133,8 +133,9 @@ EntryPoint highest_node(Vacuum& v) {
     const SlotShape& nodes = v.index.layout.nodes;
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
         pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
-            const HnswNode* node = node_at(v.index, BufferGetPage(buffer), i);
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+            const HnswNode* node = node_at(v.index, page, i);
             if (!is_live(node) || node->level <= best.level) continue;
             // The rows of its levels are written after the node itself.
             if (node->level > 0 && node->upper == kNoSlot) continue;
@@ -175,7 +176,7 @@ struct PageGraph {
         EntryPoint entry = read_entry(v.index.rel);
         if (entry.node == kNoSlot) return;
         v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
         v.store.set_query(code, *v.index.codec, false);
         search_from_top(v.store, entry.node, entry.level, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
@@ -186,7 +187,7 @@ struct PageGraph {
     }
     void sort_links(SlotNumber node, SlotNumber* links, size_t n) {
         v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
         v.linker.sort_links(code, links, n);
     }
@@ -218,8 +219,9 @@ void reconnect(Vacuum& v) {
         live.clear();
         {
             pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-            for (uint32 i = 0; i < nodes.per_page; i++) {
-                if (is_live(node_at(v.index, BufferGetPage(buffer), i))) live.push_back(nodes.number(block, i));
+            Page page = BufferGetPage(buffer);
+            for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+                if (is_live(node_at(v.index, page, i))) live.push_back(nodes.number(block, i));
             }
         }
         for (SlotNumber node : live) connector.connect(node);

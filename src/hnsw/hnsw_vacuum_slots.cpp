@@ -17,7 +17,8 @@ void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
     GenericXLogState* record = nullptr;
     {
         pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
             if (!v.is_dead(nodes.number(block, i))) continue;
             if (record == nullptr) record = GenericXLogStart(v.index.rel);
             free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
