@@ -72,7 +72,7 @@ void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
-    store_.set_query(code, *index_.codec, false);
+    store_.set_query(code, *index_.codec);
     for (;;) {
         SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
         if (equal == kNoSlot) equal = search(entry, code, level, node);
@@ -93,7 +93,7 @@ void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid
 // The short way of a row whose vector was there before: down to level 0 as a search goes, and no further than to a
 // node of the same code.
 SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
-    // Narrow: what the pool does not admit is passed over without a pin. One that misses the node costs a full search.
+    // Narrow; where it misses the node, a full search follows.
     constexpr size_t kEf = 8;
     pool_.watch(code);
     descend(store_, entry.node, {entry.level, 0, 1, kEf, 0}, pool_, seen_);

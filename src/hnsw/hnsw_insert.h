@@ -18,10 +18,6 @@ public:
     void watch(const uint8* code);
     SlotNumber found() const { return found_; }
 
-    void pass_over(codec::Key key, SlotNumber node) {
-        if (key == key_) look(node);
-        Pool::pass_over(key, node);
-    }
     void insert(const Candidate& c) {
         if (c.key == key_) look(c.node);
         Pool::insert(c);

@@ -130,7 +130,7 @@ public:
             for (size_t at = 0; at < prefetched_; at += 64) __builtin_prefetch(codes[i] + at);
         }
         graph_.p.codec->score(query_, codes, n, keys);
-        for (size_t i = 0; i < n; i++) pool.insert({keys[i], 0, nodes[i], 0, 0});
+        for (size_t i = 0; i < n; i++) pool.insert({keys[i], nodes[i]});
     }
 
     void check_interrupts() { interrupts_(); }
