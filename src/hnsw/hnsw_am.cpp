@@ -40,12 +40,13 @@ bytea* parse_options(Datum options, bool validate) {
         build_reloptions(options, validate, option_kind, sizeof(OptionValues), table, lengthof(table)));
 }
 
-const char* phase_name(int64 phase) {
+char* phase_name(int64 phase) {
+    auto name = [](const char* text) { return const_cast<char*>(text); };
     switch (static_cast<BuildPhase>(phase)) {
-        case BuildPhase::initializing: return "initializing";
-        case BuildPhase::loading: return "loading tuples";
-        case BuildPhase::building: return "building graph";
-        case BuildPhase::writing: return "writing pages";
+        case BuildPhase::initializing: return name("initializing");
+        case BuildPhase::loading: return name("loading tuples");
+        case BuildPhase::building: return name("building graph");
+        case BuildPhase::writing: return name("writing pages");
     }
     return nullptr;
 }
@@ -60,16 +61,42 @@ HnswOptions read_options(Relation index) {
     return {values->m, values->ef_construction, values->quantization};
 }
 
-bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
+namespace {
+
+// What inserts into one index by one statement share.
+struct InsertState {
+    InsertState(Relation rel, MemoryContext memory) : index(open_index(rel)), inserter(index, memory), floats(memory) {}
+
+    HnswIndex index;
+    HnswInserter inserter;
+    ArenaVec<float> floats;
+    uint8* code;
+};
+
+InsertState* insert_state(Relation rel, IndexInfo* info) {
+    if (info->ii_AmCache == nullptr) {
+        MemoryContext outer = MemoryContextSwitchTo(info->ii_Context);
+        auto* state = new (palloc(sizeof(InsertState))) InsertState(rel, info->ii_Context);
+        state->floats.resize_uninitialized(codec::scratch_floats(*state->index.codec, state->index.dim()));
+        state->code = static_cast<uint8*>(palloc(state->index.layout.code_bytes));
+        info->ii_AmCache = state;
+        MemoryContextSwitchTo(outer);
+    }
+    return static_cast<InsertState*>(info->ii_AmCache);
+}
+
+}  // namespace
+
+// `unchanged` is a hint: a row version with the same vector is probably there.
+bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid, bool unchanged, IndexInfo* info) {
     if (is_null[0]) return false;
+    InsertState* state = insert_state(rel, info);
+    const HnswIndex& index = state->index;
     pg::ScratchContext scratch{"hnsw insert"};
-    auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
-    index::VectorValue value = index::value_to_index(index->codec->element, values[0], index->dim());
-    auto* floats = static_cast<float*>(palloc(codec::scratch_floats(*index->codec, value.dim) * sizeof(float)));
-    auto* code = static_cast<uint8*>(palloc0(index->layout.code_bytes));
-    if (!index->codec->encode(value.elements, value.dim, floats, code)) return false;
-    auto* inserter = new (palloc(sizeof(HnswInserter))) HnswInserter(*index, scratch.context());
-    inserter->insert(code, tid);
+    index::VectorValue value = index::value_to_index(index.codec->element, values[0], index.dim());
+    memset(state->code, 0, index.layout.code_bytes);
+    if (!index.codec->encode(value.elements, value.dim, state->floats.data(), state->code)) return false;
+    state->inserter.insert(state->code, index::fingerprint(index.codec->element, value), tid, unchanged);
     return false;
 }
 
@@ -98,75 +125,35 @@ void init_access_method() {
     MarkGUCPrefixReserved("hnsw");
 }
 
+static bool insert_callback(Relation index, Datum* values, bool* is_null, ItemPointer tid, Relation, IndexUniqueCheck,
+                            bool unchanged, IndexInfo* info) {
+    return insert_row(index, values, is_null, tid, unchanged, info);
+}
+
+static bool validate_callback(Oid opclass) { return index::validate_opclass(opclass, "hnsw"); }
+
 }  // namespace vext::hnsw
 
-// ---- what Postgres calls ----------------------------------------------------------------------------
-
 extern "C" {
-
-static bool vext_hnsw_insert(Relation index, Datum* values, bool* is_null, ItemPointer tid, Relation,
-                             IndexUniqueCheck, bool, IndexInfo*) {
-    return vext::hnsw::insert_row(index, values, is_null, tid);
-}
-
-static bool vext_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction) {
-    return vext::hnsw::get_tuple(scan, direction);
-}
-
-static IndexBuildResult* vext_hnsw_build(Relation heap, Relation index, IndexInfo* info) {
-    return vext::hnsw::build(heap, index, info);
-}
-
-static void vext_hnsw_build_empty(Relation index) { vext::hnsw::build_empty(index); }
-
-static IndexScanDesc vext_hnsw_begin_scan(Relation index, int keys, int order_bys) {
-    return vext::hnsw::begin_scan(index, keys, order_bys);
-}
-
-static void vext_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n, ScanKey order_bys, int m) {
-    vext::hnsw::rescan(scan, keys, n, order_bys, m);
-}
-
-static void vext_hnsw_end_scan(IndexScanDesc scan) { vext::hnsw::end_scan(scan); }
-
-static IndexBulkDeleteResult* vext_hnsw_bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
-                                                    IndexBulkDeleteCallback is_dead, void* state) {
-    return vext::hnsw::bulk_delete(info, stats, is_dead, state);
-}
-
-static IndexBulkDeleteResult* vext_hnsw_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    return vext::index::vacuum_cleanup(info, stats);
-}
-
-static void vext_hnsw_estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
-                                    Selectivity* selectivity, double* correlation, double* pages) {
-    vext::hnsw::estimate_cost(root, path, loop_count, startup, total, selectivity, correlation, pages);
-}
-
-static bytea* vext_hnsw_options(Datum options, bool check) { return vext::hnsw::options_callback(options, check); }
-static bool vext_hnsw_validate(Oid opclass) { return vext::index::validate_opclass(opclass, "hnsw"); }
-static char* vext_hnsw_phase_name(int64 phase) { return const_cast<char*>(vext::hnsw::phase_name(phase)); }
-
 PG_FUNCTION_INFO_V1(hnswhandler);
 PGDLLEXPORT Datum hnswhandler(PG_FUNCTION_ARGS);
 
 Datum hnswhandler(PG_FUNCTION_ARGS) {
     (void)fcinfo;
-    IndexAmRoutine* am = vext::index::make_routine();
-    am->amsupport = vext::index::kSupportProcs;
-    am->ambuild = vext_hnsw_build;
-    am->ambuildempty = vext_hnsw_build_empty;
-    am->aminsert = vext_hnsw_insert;
-    am->ambulkdelete = vext_hnsw_bulk_delete;
-    am->amvacuumcleanup = vext_hnsw_vacuum_cleanup;
-    am->amcostestimate = vext_hnsw_estimate_cost;
-    am->amoptions = vext_hnsw_options;
-    am->ambuildphasename = vext_hnsw_phase_name;
-    am->amvalidate = vext_hnsw_validate;
-    am->ambeginscan = vext_hnsw_begin_scan;
-    am->amrescan = vext_hnsw_rescan;
-    am->amgettuple = vext_hnsw_get_tuple;
-    am->amendscan = vext_hnsw_end_scan;
+    using namespace vext::hnsw;
+    IndexAmRoutine* am = vext::index::make_routine(vext::index::kSupportProcs, {.build = build,
+                                                                                .build_empty = build_empty,
+                                                                                .insert = insert_callback,
+                                                                                .bulk_delete = bulk_delete,
+                                                                                .estimate_cost = estimate_cost,
+                                                                                .options = options_callback,
+                                                                                .phase_name = phase_name,
+                                                                                .validate = validate_callback,
+                                                                                .begin_scan = begin_scan,
+                                                                                .rescan = rescan,
+                                                                                .get_tuple = get_tuple,
+                                                                                .end_scan = end_scan});
+    am->amusemaintenanceworkmem = true;
     PG_RETURN_POINTER(am);
 }
 }

@@ -29,6 +29,7 @@ namespace {
 
 struct Duplicate {
     uint32 node;
+    uint32 fingerprint;
     ItemPointerData tid;
 };
 
@@ -136,6 +137,10 @@ size_t nodes_per_page(const Build& b) {
     return shape.per_page / page::run_slots(b.index.layout.code_offset + b.graph.mean_code_bytes());
 }
 
+bool share_chunks(const Duplicate& x, const Duplicate& y) {
+    return x.node == y.node && x.fingerprint == y.fingerprint;
+}
+
 void place(Build& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.size();
@@ -158,13 +163,14 @@ void place(Build& b, Placement& p) {
     p.first[3] = block;
     std::sort(b.duplicates.begin(), b.duplicates.end(), [](const Duplicate& x, const Duplicate& y) {
         if (x.node != y.node) return x.node < y.node;
+        if (x.fingerprint != y.fingerprint) return x.fingerprint < y.fingerprint;
         return ItemPointerCompare(const_cast<ItemPointer>(&x.tid), const_cast<ItemPointer>(&y.tid)) < 0;
     });
     // Chunks of a node follow each other; the last one, with room, is the first of its chain.
     size_t chunks = 0;
     for (size_t i = 0; i < b.duplicates.size();) {
         size_t end = i;
-        while (end < b.duplicates.size() && b.duplicates[end].node == b.duplicates[i].node) end++;
+        while (end < b.duplicates.size() && share_chunks(b.duplicates[end], b.duplicates[i])) end++;
         chunks += (end - i + kPostingCapacity - 1) / kPostingCapacity;
         p.posting[b.duplicates[i].node] = nth_slot(layout.postings, block, chunks - 1);
         i = end;
@@ -225,13 +231,17 @@ BlockNumber write_postings(Build& b, const Placement& p) {
     page::PageWriter writer{b.index.rel, shape};
     size_t chunk = 0;
     HnswPosting* posting = nullptr;
+    bool uniform = false;
     for (size_t i = 0; i < b.duplicates.size(); i++) {
         const Duplicate& d = b.duplicates[i];
         bool same_node = i > 0 && b.duplicates[i - 1].node == d.node;
-        if (!same_node || posting->count == kPostingCapacity) {
+        bool same_vector = same_node && share_chunks(b.duplicates[i - 1], d);
+        if (!same_vector || posting->count == kPostingCapacity) {
             SlotNumber previous = same_node ? nth_slot(shape, p.first[3], chunk - 1) : kNoSlot;
+            uniform = same_node ? uniform && same_vector : d.fingerprint != 0;
             posting = reinterpret_cast<HnswPosting*>(writer.next(nth_slot(shape, p.first[3], chunk++)));
-            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, 0};
+            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, uniform, 0};
+            *fingerprint_of(posting) = d.fingerprint;
         }
         reinterpret_cast<HnswPostingEntry*>(posting + 1)[posting->count++] = {d.tid, 0};
     }
@@ -294,9 +304,9 @@ bool memory_is_full(const Build& b) {
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024;
 }
 
-void load_row(Build& b, const void* elements, ItemPointer tid) {
+void load_row(Build& b, const index::VectorValue& value, ItemPointer tid) {
     uint8* code = b.graph.add_node();
-    if (!b.index.codec->encode(elements, b.index.dim(), b.scratch.data(), code)) {
+    if (!b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
         b.graph.drop_last();
         return;
     }
@@ -308,7 +318,7 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
         b.tids.push_back(*tid);
     } else {
         b.graph.drop_last();
-        b.duplicates.push_back({node, *tid});
+        b.duplicates.push_back({node, index::fingerprint(b.index.codec->element, value), *tid});
     }
     if (!memory_is_full(b)) return;
     ereport(NOTICE, errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", b.indexed),
@@ -328,9 +338,9 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
     if (b.inserter == nullptr) {
-        load_row(b, value.elements, tid);
+        load_row(b, value, tid);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {
-        b.inserter->insert(b.row_code, tid);
+        b.inserter->insert(b.row_code, index::fingerprint(b.index.codec->element, value), tid);
         b.indexed++;
     }
     MemoryContextSwitchTo(outer);

@@ -63,6 +63,12 @@ struct HnswIndex {
     }
 };
 
+// The beam that an ef stands for. Hamming distances are small integers: many nodes are as near as the last of a beam, and
+// whether a search passes through them decides what it finds. Twice the beam takes them in, or most.
+inline size_t beam_of(const HnswIndex& index, size_t ef) {
+    return index.codec->metric == codec::Metric::hamming ? 2 * ef : ef;
+}
+
 // A fresh metapage for an index whose first column has these dimensions. ERROR for what cannot be indexed.
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options);
 
@@ -102,6 +108,9 @@ inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
 }
 inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
+}
+inline uint32* fingerprint_of(format::HnswPosting* posting) {
+    return reinterpret_cast<uint32*>(reinterpret_cast<char*>(posting) + format::kPostingFingerprint);
 }
 inline bool is_live(const format::HnswNode* node) {
     return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;

@@ -130,7 +130,7 @@ public:
             for (size_t at = 0; at < prefetched_; at += 64) __builtin_prefetch(codes[i] + at);
         }
         graph_.p.codec->score(query_, codes, n, keys);
-        for (size_t i = 0; i < n; i++) pool.insert({keys[i], 0, nodes[i], 0, 0});
+        for (size_t i = 0; i < n; i++) pool.insert({keys[i], nodes[i]});
     }
 
     void check_interrupts() { interrupts_(); }
@@ -201,7 +201,7 @@ private:
         int level = std::min<int>(graph_.levels[node], graph_.levels[graph_.entry]);
         uint32_t entry = graph_.entry;
         for (int from = graph_.levels[graph_.entry]; level >= 0; from = --level) {
-            descend(store_, entry, from, level, p_.ef_construction, 0, pool_, seen_);
+            descend(store_, entry, {from, level, link_beam(p_.ef_construction), p_.ef_construction, 0}, pool_, seen_);
             search_layer(store_, level, pool_, seen_);
             entry = pool_[0].node;
 

@@ -11,12 +11,26 @@ const config_enum_entry kIterativeScans[] = {
     {nullptr, 0, false},
 };
 
-IndexAmRoutine* make_routine() {
+IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods) {
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
+    am->amsupport = support_functions;
     am->amcanorderbyop = true;
     am->amoptionalkey = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
+    am->ambuild = methods.build;
+    am->ambuildempty = methods.build_empty;
+    am->aminsert = methods.insert;
+    am->ambulkdelete = methods.bulk_delete;
+    am->amvacuumcleanup = vacuum_cleanup;
+    am->amcostestimate = methods.estimate_cost;
+    am->amoptions = methods.options;
+    am->ambuildphasename = methods.phase_name;
+    am->amvalidate = methods.validate;
+    am->ambeginscan = methods.begin_scan;
+    am->amrescan = methods.rescan;
+    am->amgettuple = methods.get_tuple;
+    am->amendscan = methods.end_scan;
     return am;
 }
 

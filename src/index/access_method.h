@@ -7,8 +7,23 @@
 
 namespace vext::index {
 
-// A routine with the flags of all our access methods; the caller adds the callbacks.
-IndexAmRoutine* make_routine();
+// What an access method does itself; amvacuumcleanup is the same for all.
+struct Methods {
+    ambuild_function build;
+    ambuildempty_function build_empty;
+    aminsert_function insert;
+    ambulkdelete_function bulk_delete;
+    amcostestimate_function estimate_cost;
+    amoptions_function options;
+    ambuildphasename_function phase_name;
+    amvalidate_function validate;
+    ambeginscan_function begin_scan;
+    amrescan_function rescan;
+    amgettuple_function get_tuple;
+    amendscan_function end_scan;
+};
+// The routine, with the flags of all our access methods.
+IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods);
 
 // amvalidate: an operator class must name functions that we know; its one operator orders by a float8.
 bool validate_opclass(Oid opclass, const char* access_method);

@@ -34,12 +34,13 @@ bytea* parse_options(Datum options, bool validate) {
         build_reloptions(options, validate, option_kind, sizeof(OptionValues), table, lengthof(table)));
 }
 
-const char* phase_name(int64 phase) {
+char* phase_name(int64 phase) {
+    auto name = [](const char* text) { return const_cast<char*>(text); };
     switch (static_cast<BuildPhase>(phase)) {
-        case BuildPhase::initializing: return "initializing";
-        case BuildPhase::clustering: return "performing k-means";
-        case BuildPhase::assigning: return "assigning tuples";
-        case BuildPhase::loading: return "loading tuples";
+        case BuildPhase::initializing: return name("initializing");
+        case BuildPhase::clustering: return name("performing k-means");
+        case BuildPhase::assigning: return name("assigning tuples");
+        case BuildPhase::loading: return name("loading tuples");
     }
     return nullptr;
 }
@@ -69,75 +70,35 @@ void init_access_method() {
     MarkGUCPrefixReserved("ivfflat");
 }
 
+static bool insert_callback(Relation index, Datum* values, bool* is_null, ItemPointer tid, Relation, IndexUniqueCheck,
+                            bool, IndexInfo*) {
+    return insert_row(index, values, is_null, tid);
+}
+
+static bool validate_callback(Oid opclass) { return index::validate_opclass(opclass, "ivfflat"); }
+
 }  // namespace vext::ivf
 
-// ---- what Postgres calls ----------------------------------------------------------------------------
-
 extern "C" {
-
-static bool vext_ivf_insert(Relation index, Datum* values, bool* is_null, ItemPointer tid, Relation,
-                            IndexUniqueCheck, bool, IndexInfo*) {
-    return vext::ivf::insert_row(index, values, is_null, tid);
-}
-
-static bool vext_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction) {
-    return vext::ivf::get_tuple(scan, direction);
-}
-
-static IndexBuildResult* vext_ivf_build(Relation heap, Relation index, IndexInfo* info) {
-    return vext::ivf::build(heap, index, info);
-}
-
-static void vext_ivf_build_empty(Relation index) { vext::ivf::build_empty(index); }
-
-static IndexScanDesc vext_ivf_begin_scan(Relation index, int keys, int order_bys) {
-    return vext::ivf::begin_scan(index, keys, order_bys);
-}
-
-static void vext_ivf_rescan(IndexScanDesc scan, ScanKey keys, int n, ScanKey order_bys, int m) {
-    vext::ivf::rescan(scan, keys, n, order_bys, m);
-}
-
-static void vext_ivf_end_scan(IndexScanDesc scan) { vext::ivf::end_scan(scan); }
-
-static IndexBulkDeleteResult* vext_ivf_bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
-                                                   IndexBulkDeleteCallback is_dead, void* state) {
-    return vext::ivf::bulk_delete(info, stats, is_dead, state);
-}
-
-static IndexBulkDeleteResult* vext_ivf_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    return vext::index::vacuum_cleanup(info, stats);
-}
-
-static void vext_ivf_estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
-                                   Selectivity* selectivity, double* correlation, double* pages) {
-    vext::ivf::estimate_cost(root, path, loop_count, startup, total, selectivity, correlation, pages);
-}
-
-static bytea* vext_ivf_options(Datum options, bool check) { return vext::ivf::parse_options(options, check); }
-static bool vext_ivf_validate(Oid opclass) { return vext::index::validate_opclass(opclass, "ivfflat"); }
-static char* vext_ivf_phase_name(int64 phase) { return const_cast<char*>(vext::ivf::phase_name(phase)); }
-
 PG_FUNCTION_INFO_V1(ivfflathandler);
 PGDLLEXPORT Datum ivfflathandler(PG_FUNCTION_ARGS);
 
 Datum ivfflathandler(PG_FUNCTION_ARGS) {
     (void)fcinfo;
-    IndexAmRoutine* am = vext::index::make_routine();
-    am->amsupport = 5;  // pgvector's number; functions 3 to 5 of its operator classes mean nothing here
-    am->ambuild = vext_ivf_build;
-    am->ambuildempty = vext_ivf_build_empty;
-    am->aminsert = vext_ivf_insert;
-    am->ambulkdelete = vext_ivf_bulk_delete;
-    am->amvacuumcleanup = vext_ivf_vacuum_cleanup;
-    am->amcostestimate = vext_ivf_estimate_cost;
-    am->amoptions = vext_ivf_options;
-    am->ambuildphasename = vext_ivf_phase_name;
-    am->amvalidate = vext_ivf_validate;
-    am->ambeginscan = vext_ivf_begin_scan;
-    am->amrescan = vext_ivf_rescan;
-    am->amgettuple = vext_ivf_get_tuple;
-    am->amendscan = vext_ivf_end_scan;
-    PG_RETURN_POINTER(am);
+    using namespace vext::ivf;
+    // pgvector's number; functions 3 to 5 of its operator classes mean nothing here
+    constexpr uint16 support_functions = 5;
+    PG_RETURN_POINTER(vext::index::make_routine(support_functions, {.build = build,
+                                                                    .build_empty = build_empty,
+                                                                    .insert = insert_callback,
+                                                                    .bulk_delete = bulk_delete,
+                                                                    .estimate_cost = estimate_cost,
+                                                                    .options = parse_options,
+                                                                    .phase_name = phase_name,
+                                                                    .validate = validate_callback,
+                                                                    .begin_scan = begin_scan,
+                                                                    .rescan = rescan,
+                                                                    .get_tuple = get_tuple,
+                                                                    .end_scan = end_scan}));
 }
 }
