@@ -172,17 +172,20 @@ void add_entries_page(const IvfIndex& index, uint32 list, BlockNumber tail) {
     if (!used) free_page(index, index.layout.entries, added);
 }
 
-void drop_entries_page(const IvfIndex& index, uint32 list, BlockNumber previous, BlockNumber block) {
+bool drop_entries_page(const IvfIndex& index, uint32 list, BlockNumber previous, BlockNumber block) {
+    bool dropped_it = false;
     {
         LockedPage slot{index, index.block_of_list(list), index.layout.lists};
         Buffer before = InvalidBuffer;
+        BlockNumber leads_to = list_at(index, slot.page(), list)->head;
         if (previous != InvalidBlockNumber) {
             before = ReadBuffer(index.rel, previous);
             LockBuffer(before, BUFFER_LOCK_EXCLUSIVE);
+            leads_to = entries_of(index, BufferGetPage(before))->next;
         }
         {
             LockedPage dropped{index, block, index.layout.entries};
-            if (live_entries(index, dropped.page()) == 0) {
+            if (leads_to == block && live_entries(index, dropped.page()) == 0) {
                 GenericXLogState* record = GenericXLogStart(index.rel);
                 IvfList* l = list_at(index, slot.copy(record), list);
                 IvfEntries* e = entries_of(index, dropped.copy(record));
@@ -194,13 +197,13 @@ void drop_entries_page(const IvfIndex& index, uint32 list, BlockNumber previous,
                 if (l->insert == block) l->insert = e->next != InvalidBlockNumber ? e->next : previous;
                 set_freed(e, ReadNextFullTransactionId());
                 GenericXLogFinish(record);
-            } else {
-                block = InvalidBlockNumber;
+                dropped_it = true;
             }
         }
         if (before != InvalidBuffer) UnlockReleaseBuffer(before);
     }
-    if (block != InvalidBlockNumber) free_page(index, index.layout.entries, block);
+    if (dropped_it) free_page(index, index.layout.entries, block);
+    return dropped_it;
 }
 
 void set_insert_page(const IvfIndex& index, uint32 list, BlockNumber seen, BlockNumber block) {

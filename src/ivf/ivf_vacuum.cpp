@@ -178,8 +178,8 @@ void thin_list(Vacuum& v, uint32 list) {
         next = state.next;
         bool moved = next != InvalidBlockNumber && state.live > 0 && move_entries(v, block, next);
         bool only_one = previous == InvalidBlockNumber && next == InvalidBlockNumber;
-        if (moved || (state.live == 0 && state.was_empty && !only_one)) {
-            drop_entries_page(v.index, list, previous, block);
+        bool unused = moved || (state.live == 0 && state.was_empty && !only_one);
+        if (unused && drop_entries_page(v.index, list, previous, block)) {
             v.stats->pages_newly_deleted++;
             v.stats->pages_deleted++;
             continue;
