@@ -1,12 +1,12 @@
 // One bit per dimension: the signs of a rotated residual, from which inner products are estimated with a known error
 // (RaBitQ: Gao and Long, "Quantizing high-dimensional vectors with a theoretical error bound for approximate nearest
-// neighbor search", 2024). Codes of 32 rows are kept together in transposed order and scanned by table look-ups. Estimates
-// choose which rows to look at more closely, and nothing else.
+// neighbor search", 2024). Codes of 32 rows are kept together in transposed order and scanned by table look-ups.
+// Estimates choose which rows to look at more closely, and nothing else.
 //
 // With r = x - c the residual of a row and v = q - c that of a query, s the signs of the rotated r:
 //     <r, v>  is estimated by  k (<s, q> - <s, c>),   k = |r|^2 / <s, r>,
-// unbiased over the rotations, with a standard deviation of |v| k sqrt((|s|^2 - (<s, r> / |r|)^2) / (D - 1)). Since <s, c>
-// belongs to the row, one table of <s, q> serves all lists.
+// unbiased over the rotations, with a standard deviation of |v| k sqrt((|s|^2 - (<s, r> / |r|)^2) / (D - 1)). Since <s,
+// c> belongs to the row, one table of <s, q> serves all lists.
 #pragma once
 
 #include <cstddef>
@@ -37,9 +37,9 @@ struct BitFactors {
     uint16_t scale, error;
 };
 
-// `x` and `c` are rotated (dims: rotated_dims), and so is what queries are prepared from. For estimates of |q - x|^2 all
-// three may be less a common vector, which keeps the tables of queries fine; `inner_product`: for estimates of -<q, x>.
-// Writes the code, a bit per dimension, bits / 8 bytes. Destroys x; `scratch` has dims floats.
+// `x` and `c` are rotated (dims: rotated_dims), and so is what queries are prepared from. For estimates of |q - x|^2
+// all three may be less a common vector, which keeps the tables of queries fine; `inner_product`: for estimates of -<q,
+// x>. Writes the code, a bit per dimension, bits / 8 bytes. Destroys x; `scratch` has dims floats.
 BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
                        uint8_t* code);
 

@@ -1,6 +1,6 @@
 // A random rotation that is the same everywhere: rounds of random signs and fast Hadamard transforms over two
-// overlapping windows whose length is a power of two (as in the fast Johnson-Lindenstrauss transform: Ailon and Chazelle
-// 2006). It spreads what a vector has in few dimensions evenly over all, and keeps distances.
+// overlapping windows whose length is a power of two (as in the fast Johnson-Lindenstrauss transform: Ailon and
+// Chazelle 2006). It spreads what a vector has in few dimensions evenly over all, and keeps distances.
 #pragma once
 
 #include <cstddef>

@@ -19,34 +19,34 @@ struct IvfMeta {
     uint32 magic;
     uint32 version;
     uint32 dimensions;
-    uint8 element;       // codec::Element
-    uint8 metric;        // codec::Metric
-    uint8 quantization;  // codec::CodecId: none, sq8 or rabitq
-    uint8 attributes;    // number of filter columns: 0
-    uint32 lists;        // how many there are
-    uint32 bits;         // of a row's 1-bit code; 0 where there are none
-    uint32 code_bytes;   // of a row's code in a vectors page
-    uint32 blocks_per_page;     // of 32 entries, of an entries page
-    BlockNumber first_list;     // pages of lists, one after the other
-    BlockNumber first_centroid; // likewise
-    BlockNumber first_mean;     // likewise; InvalidBlockNumber: nothing is subtracted
-    BlockNumber free_entries;   // first page of the list of freed entries pages
-    BlockNumber free_vectors;   // first of the list of vectors pages that no list has
+    uint8 element;               // codec::Element
+    uint8 metric;                // codec::Metric
+    uint8 quantization;          // codec::CodecId: none, sq8 or rabitq
+    uint8 attributes;            // number of filter columns: 0
+    uint32 lists;                // how many there are
+    uint32 bits;                 // of a row's 1-bit code; 0 where there are none
+    uint32 code_bytes;           // of a row's code in a vectors page
+    uint32 blocks_per_page;      // of 32 entries, of an entries page
+    BlockNumber first_list;      // pages of lists, one after the other
+    BlockNumber first_centroid;  // likewise
+    BlockNumber first_mean;      // likewise; InvalidBlockNumber: nothing is subtracted
+    BlockNumber free_entries;    // first page of the list of freed entries pages
+    BlockNumber free_vectors;    // first of the list of vectors pages that no list has
     uint32 reserved0;
-    double rows;                // indexed by the build
+    double rows;  // indexed by the build
     uint32 reserved[16];
 };
 static_assert(sizeof(IvfMeta) == 128 && offsetof(IvfMeta, rows) == 56 && std::is_trivially_copyable_v<IvfMeta>);
 
 // A slot of a lists page.
 struct IvfList {
-    BlockNumber head;     // first entries page; InvalidBlockNumber: none yet
-    BlockNumber insert;   // entries page from which on to look for room
-    BlockNumber roomy;    // first vectors page with free slots, further ones by PageTail::next_free
-    uint32 run;           // so many entries pages followed `head` when the index was built
-    float norm_sq;        // of the centroid
-    float scale;          // 1-bit codes are of what remains after so many times the centroid: 1, under inner product
-                          // the length of the rows along it
+    BlockNumber head;    // first entries page; InvalidBlockNumber: none yet
+    BlockNumber insert;  // entries page from which on to look for room
+    BlockNumber roomy;   // first vectors page with free slots, further ones by PageTail::next_free
+    uint32 run;          // so many entries pages followed `head` when the index was built
+    float norm_sq;       // of the centroid
+    float scale;         // 1-bit codes are of what remains after so many times the centroid: 1, under inner product
+                         // the length of the rows along it
 };
 static_assert(sizeof(IvfList) == 24 && std::is_trivially_copyable_v<IvfList>);
 
@@ -56,15 +56,15 @@ struct IvfEntries {
     BlockNumber next;  // of the same list; kept when the page is freed
     uint32 freed_low;  // transaction id (64 bits) at which the page was freed; 0: in use
     uint32 freed_high;
-    uint32 empty;      // the last vacuum found no entry here
+    uint32 empty;  // the last vacuum found no entry here
     uint32 reserved;
 };
 static_assert(sizeof(IvfEntries) == 24 && std::is_trivially_copyable_v<IvfEntries>);
 
 // A block: this header; then, with 1-bit codes, codec::BitBlock and the codes.
 struct IvfBlock {
-    uint32 live;               // bit i: entry i is in use
-    SlotNumber vector[32];     // where the entry's code and row are
+    uint32 live;            // bit i: entry i is in use
+    SlotNumber vector[32];  // where the entry's code and row are
 };
 static_assert(sizeof(IvfBlock) == 132 && std::is_trivially_copyable_v<IvfBlock>);
 

@@ -1,4 +1,5 @@
-// What the pages of all indexes share: slot numbers, kinds, and the special space. README.md beside this file draws them.
+// What the pages of all indexes share: slot numbers, kinds, and the special space. README.md beside this file draws
+// them.
 #pragma once
 
 #include <type_traits>

@@ -40,8 +40,8 @@ bool validate_opclass(Oid opclass, const char* access_method) {
     auto* form = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple));
     Oid proc = get_opfamily_proc(form->opcfamily, form->opcintype, form->opcintype, kDistanceProc);
     Oid op = get_opfamily_member(form->opcfamily, form->opcintype, form->opcintype, 1);
-    bool ok = OidIsValid(proc) && OidIsValid(op) && get_func_rettype(proc) == FLOAT8OID &&
-              get_op_rettype(op) == FLOAT8OID;
+    bool ok =
+        OidIsValid(proc) && OidIsValid(op) && get_func_rettype(proc) == FLOAT8OID && get_op_rettype(op) == FLOAT8OID;
     if (!ok) {
         ereport(INFO, errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                 errmsg("operator class \"%s\" of access method %s lacks a distance function or operator of type "

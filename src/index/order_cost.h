@@ -12,8 +12,8 @@ inline constexpr double kCachedPageShare = 0.25;
 
 struct CostBasis {
     double rows;
-    // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that lie
-    // in the index: it is as good as small as the table.
+    // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that
+    // lie in the index: it is as good as small as the table.
     double pages;
     double random_page_cost;  // of a page read from disk
     double page_cost;         // of a page of an index in use

@@ -37,10 +37,14 @@ bytea* parse_options(Datum options, bool validate) {
 char* phase_name(int64 phase) {
     auto name = [](const char* text) { return const_cast<char*>(text); };
     switch (static_cast<BuildPhase>(phase)) {
-        case BuildPhase::initializing: return name("initializing");
-        case BuildPhase::clustering: return name("performing k-means");
-        case BuildPhase::assigning: return name("assigning tuples");
-        case BuildPhase::loading: return name("loading tuples");
+    case BuildPhase::initializing:
+        return name("initializing");
+    case BuildPhase::clustering:
+        return name("performing k-means");
+    case BuildPhase::assigning:
+        return name("assigning tuples");
+    case BuildPhase::loading:
+        return name("loading tuples");
     }
     return nullptr;
 }
@@ -60,8 +64,8 @@ void init_access_method() {
     add_enum_reloption(option_kind, "quantization", "How the index stores vectors", kQuantizations, 0,
                        "Valid values are \"none\", \"sq8\", \"rabitq\" and \"bits\".", AccessExclusiveLock);
 
-    DefineCustomIntVariable("ivfflat.probes", "Sets the number of probes", "Valid range is 1..lists.",
-                            &settings.probes, 1, 1, kMaxLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("ivfflat.probes", "Sets the number of probes", "Valid range is 1..lists.", &settings.probes,
+                            1, 1, kMaxLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("ivfflat.iterative_scan", "Sets the mode for iterative scans", nullptr,
                              &settings.iterative_scan, static_cast<int>(IterativeScan::strict_order),
                              index::kIterativeScans, PGC_USERSET, 0, nullptr, nullptr, nullptr);

@@ -42,8 +42,8 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction);
 void end_scan(IndexScanDesc scan);
 
 // ---- ivf_vacuum.cpp
-IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
-                                   IndexBulkDeleteCallback is_dead, void* state);
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback is_dead,
+                                   void* state);
 
 // ---- ivf_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

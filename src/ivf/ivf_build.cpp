@@ -27,17 +27,8 @@ constexpr int64 kPercent = 100;
 
 struct Build {
     Build(const IvfIndex& described, MemoryContext memory)
-        : index(described),
-          context(memory),
-          samples(memory),
-          centroids(memory),
-          nearest(memory, index.space),
-          counts(memory),
-          lengths(memory),
-          mean(memory),
-          scratch(memory),
-          code(memory),
-          place(memory) {}
+        : index(described), context(memory), samples(memory), centroids(memory), nearest(memory, index.space),
+          counts(memory), lengths(memory), mean(memory), scratch(memory), code(memory), place(memory) {}
 
     IvfIndex index;
     ForkNumber fork = MAIN_FORKNUM;
@@ -48,7 +39,7 @@ struct Build {
 
     // the mean, then the sample
     ArenaVec<uint8> samples;  // codes in the space of centroids
-    size_t lists = 0;  // asked for
+    size_t lists = 0;         // asked for
     size_t sample_target = 0, expected = 0, sampled = 0;
     double seen = 0;
 
@@ -194,8 +185,7 @@ void find_centroids(Build& b, int option) {
     take_sample(b, lists, rows);
     size_t stride = b.index.space.stride();
     if (b.sampled < lists) {
-        ereport(NOTICE, errmsg("ivfflat index created with little data"),
-                errdetail("This will cause low recall."),
+        ereport(NOTICE, errmsg("ivfflat index created with little data"), errdetail("This will cause low recall."),
                 errhint("Drop the index until the table has more data."));
     }
     if (b.sampled == 0) {
@@ -218,7 +208,8 @@ void find_centroids(Build& b, int option) {
 
 // Rows are sorted by list and, within it, by their place in the table, in one 64-bit number.
 int64 sort_key(uint32 list, ItemPointer tid) {
-    uint64 place = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+    uint64 place =
+        static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
     return (static_cast<int64>(list) - kMaxLists) * (int64{1} << 48) + static_cast<int64>(place);
 }
 uint32 list_of(int64 key) { return static_cast<uint32>((key >> 48) + kMaxLists); }
@@ -238,8 +229,8 @@ void begin_sort(Build& b, TupleTableSlot** read) {
     bool nulls_first[] = {false};
     size_t kept = b.centroids.bytes() / 1024;
     int memory = std::max(maintenance_work_mem - static_cast<int>(kept), 64);
-    b.sort = tuplesort_begin_heap(shape, 1, columns, operators, collations, nulls_first, memory, nullptr,
-                                  TUPLESORT_NONE);
+    b.sort =
+        tuplesort_begin_heap(shape, 1, columns, operators, collations, nulls_first, memory, nullptr, TUPLESORT_NONE);
     b.slot = MakeSingleTupleTableSlot(shape, &TTSOpsVirtual);
     *read = MakeSingleTupleTableSlot(shape, &TTSOpsMinimalTuple);
     b.sorted_code = static_cast<bytea*>(palloc0(VARHDRSZ + b.index.codec->bytes(b.index.dim())));
@@ -319,8 +310,12 @@ void write_lists(Build& b) {
             b.index.space.position(&b.centroids[i * b.index.space.stride()], b.scratch.data());
             auto norm_sq = static_cast<float>(simd::active->norm_sq_f32(b.scratch.data(), b.index.dim()));
             bool none = pages == 0;
-            *list = {none ? InvalidBlockNumber : next, none ? InvalidBlockNumber : next + pages - 1,
-                     InvalidBlockNumber, pages, norm_sq, scale_of(b, i)};
+            *list = {none ? InvalidBlockNumber : next,
+                     none ? InvalidBlockNumber : next + pages - 1,
+                     InvalidBlockNumber,
+                     pages,
+                     norm_sq,
+                     scale_of(b, i)};
             next += pages;
         }
         writer.finish();

@@ -13,9 +13,12 @@ namespace {
 // nanoseconds of 384 dimensions, where a sequential scan needs about 300 for a row's distance.
 double row_cost(int codec) {
     switch (static_cast<codec::CodecId>(codec)) {
-        case codec::CodecId::none: return 0.5;
-        case codec::CodecId::sq8: return 0.15;
-        default: return 0.05;
+    case codec::CodecId::none:
+        return 0.5;
+    case codec::CodecId::sq8:
+        return 0.15;
+    default:
+        return 0.05;
     }
 }
 
@@ -38,7 +41,8 @@ void estimate_cost(PlannerInfo*, IndexPath* path, double, Cost* startup, Cost* t
     double row = row_cost(options.codec) * cpu_operator_cost;
     double read = share * basis.pages;
     auto id = static_cast<codec::CodecId>(options.codec);
-    if (options.codec == 0 || id == codec::CodecId::rabitq || id == codec::CodecId::bits) read = kEntriesShare * read + std::min((1 - kEntriesShare) * read, kCandidatePages);
+    if (options.codec == 0 || id == codec::CodecId::rabitq || id == codec::CodecId::bits)
+        read = kEntriesShare * read + std::min((1 - kEntriesShare) * read, kCandidatePages);
 
     *startup = lists * cpu_operator_cost + share * basis.rows * row + std::max(1.0, read) * basis.page_cost;
     *total = *startup + basis.rows * (row + 2 * cpu_index_tuple_cost) + basis.pages * basis.random_page_cost;

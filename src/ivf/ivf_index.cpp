@@ -82,11 +82,12 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for ivfflat index"));
     }
     uint32 dimensions = index::column_dimensions(rel);
-    auto quantization = options.codec == 0 ? default_quantization(meaning, dimensions) : static_cast<CodecId>(options.codec);
+    auto quantization =
+        options.codec == 0 ? default_quantization(meaning, dimensions) : static_cast<CodecId>(options.codec);
     if (has_bits(quantization) && (meaning.element == codec::Element::bit || meaning.metric == codec::Metric::l1)) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("quantization \"%s\" is not supported for this operator class",
-                       codec::codec_name(quantization)));
+        ereport(
+            ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+            errmsg("quantization \"%s\" is not supported for this operator class", codec::codec_name(quantization)));
     }
     IvfIndex index{};
     index.rel = rel;

@@ -40,7 +40,7 @@ inline constexpr SlotShape kMetaShape = {PageKind::meta, sizeof(IvfMeta), 1};
 
 struct IvfIndex {
     Relation rel;
-    IvfMeta meta;  // as read when the index was opened
+    IvfMeta meta;               // as read when the index was opened
     const codec::Codec* codec;  // of rows, in vectors pages or on the way to 1-bit codes
     IvfLayout layout;
     Space space;
@@ -96,6 +96,5 @@ inline uint32 live_entries(const IvfIndex& index, Page page) {
 
 // A list's slot as of now.
 IvfList read_list(const IvfIndex& index, uint32 list);
-
 
 }  // namespace vext::ivf

@@ -67,16 +67,20 @@ void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder,
         }
         if (tried != Tried::moved && last != l.insert) set_insert_page(index, list, l.insert, last);
         switch (tried) {
-            case Tried::done: return;
-            case Tried::no_entry: add_entries_page(index, list, last); break;
-            case Tried::no_vector:
-                if (l.roomy == InvalidBlockNumber) {
-                    add_vectors_page(index, list);
-                } else {
-                    pop_vectors_page(index, list, l.roomy);
-                }
-                break;
-            case Tried::moved: break;
+        case Tried::done:
+            return;
+        case Tried::no_entry:
+            add_entries_page(index, list, last);
+            break;
+        case Tried::no_vector:
+            if (l.roomy == InvalidBlockNumber) {
+                add_vectors_page(index, list);
+            } else {
+                pop_vectors_page(index, list, l.roomy);
+            }
+            break;
+        case Tried::moved:
+            break;
         }
     }
 }

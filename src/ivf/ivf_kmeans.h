@@ -12,9 +12,9 @@ namespace vext::ivf {
 
 struct KMeansOptions {
     int iterations = 10;
-    double enough = 2e-3;        // stop when an iteration gains a smaller share of the cost
+    double enough = 2e-3;  // stop when an iteration gains a smaller share of the cost
     size_t neighbours = 24;
-    size_t two_levels = 2000;    // from so many clusters on
+    size_t two_levels = 2000;  // from so many clusters on
     uint64_t seed = 0x6B6D65616E73;
 };
 
@@ -23,18 +23,8 @@ template <template <typename> class Vec, typename Source, typename Step>
 class KMeans {
 public:
     KMeans(Source source, const Space& space, const KMeansOptions& options, Step step)
-        : source_(source),
-          space_(space),
-          options_(options),
-          step_(step),
-          nearest_(source, space),
-          codes_(source),
-          sums_(source),
-          scratch_(source),
-          counts_(source),
-          assigned_(source),
-          distance_(source),
-          neighbours_(source),
+        : source_(source), space_(space), options_(options), step_(step), nearest_(source, space), codes_(source),
+          sums_(source), scratch_(source), counts_(source), assigned_(source), distance_(source), neighbours_(source),
           ranked_(source) {
         scratch_.resize(space.dim);
     }
@@ -55,7 +45,8 @@ public:
 
     // Bytes that a run takes besides the points.
     static size_t memory(const Space& space, size_t n, size_t k) {
-        return n * (sizeof(uint32_t) + sizeof(float)) + k * (2 * space.stride() + space.dim * sizeof(float) + 32 + 24 * sizeof(uint32_t));
+        return n * (sizeof(uint32_t) + sizeof(float)) +
+               k * (2 * space.stride() + space.dim * sizeof(float) + 32 + 24 * sizeof(uint32_t));
     }
 
 private:
@@ -203,8 +194,8 @@ private:
                 space_.centre(&sums_[c * space_.dim], static_cast<double>(counts_[c]), code);
                 continue;
             }
-            size_t farthest = static_cast<size_t>(std::max_element(distance_.begin(), distance_.begin() + n) -
-                                                  distance_.begin());
+            size_t farthest =
+                static_cast<size_t>(std::max_element(distance_.begin(), distance_.begin() + n) - distance_.begin());
             if (!(distance_[farthest] > 0)) continue;
             distance_[farthest] = 0;
             assigned_[farthest] = static_cast<uint32_t>(c);

@@ -94,8 +94,8 @@ void free_page(const IvfIndex& index, const SlotShape& shape, BlockNumber block)
     GenericXLogFinish(record);
 }
 
-// Takes a page without rows out of the stack. Gives the page below it in *next; false where the page stays, and *next is
-// InvalidBlockNumber where the stack has changed.
+// Takes a page without rows out of the stack. Gives the page below it in *next; false where the page stays, and *next
+// is InvalidBlockNumber where the stack has changed.
 bool take_out(const IvfIndex& index, uint32 list, BlockNumber above, BlockNumber block, BlockNumber* next) {
     LockedPage slot{index, index.block_of_list(list), index.layout.lists};
     Buffer before = InvalidBuffer;

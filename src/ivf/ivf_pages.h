@@ -1,5 +1,5 @@
-// Pages that an index gets and loses after its build: which list has them, and the lists of free ones. README.md has the
-// order of locks.
+// Pages that an index gets and loses after its build: which list has them, and the lists of free ones. README.md has
+// the order of locks.
 #pragma once
 
 #include "pg/postgres.h"
@@ -29,8 +29,8 @@ private:
 
 // A list gets a further entries page behind `tail` (or its first one), unless somebody else has added one.
 void add_entries_page(const IvfIndex& index, uint32 list, BlockNumber tail);
-// Takes an empty entries page out of its list; `previous` is the page before it, or InvalidBlockNumber. False: an insert
-// came first, the page stays.
+// Takes an empty entries page out of its list; `previous` is the page before it, or InvalidBlockNumber. False: an
+// insert came first, the page stays.
 bool drop_entries_page(const IvfIndex& index, uint32 list, BlockNumber previous, BlockNumber block);
 // The entries page where inserts begin to look, if it still is `seen`.
 void set_insert_page(const IvfIndex& index, uint32 list, BlockNumber seen, BlockNumber block);

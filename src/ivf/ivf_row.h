@@ -12,10 +12,8 @@ namespace vext::ivf {
 class RowCoder {
 public:
     explicit RowCoder(const IvfIndex& index)
-        : index_(index),
-          rotation_(index.dim(), allocate(codec::Rotation::signs_for(index.dim()))),
-          floats_(allocate(codec::rotated_dims(index.dim()))),
-          x_(allocate(codec::rotated_dims(index.dim()))),
+        : index_(index), rotation_(index.dim(), allocate(codec::Rotation::signs_for(index.dim()))),
+          floats_(allocate(codec::rotated_dims(index.dim()))), x_(allocate(codec::rotated_dims(index.dim()))),
           c_(allocate(codec::rotated_dims(index.dim()))),
           bits_(static_cast<uint8*>(palloc0(codec::rotated_dims(index.dim()) / 8))) {}
 

@@ -1,6 +1,6 @@
-// Index scans: ORDER BY distance. The lists nearest to the query are scanned; what looks nearest by 1-bit codes is scored
-// by its finer code, and rows are handed out in the order of certain lower bounds of their distances. The executor
-// computes the true distances and reorders (xs_recheckorderby).
+// Index scans: ORDER BY distance. The lists nearest to the query are scanned; what looks nearest by 1-bit codes is
+// scored by its finer code, and rows are handed out in the order of certain lower bounds of their distances. The
+// executor computes the true distances and reorders (xs_recheckorderby).
 #include <cmath>
 #include <limits>
 #include <new>
@@ -20,8 +20,8 @@ namespace {
 constexpr size_t kCandidates = 128;
 constexpr size_t kHandedOut = 32;
 constexpr size_t kGrowth = 4;
-// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations; who
-// asks for more than the first batch hands out pays for a wider margin.
+// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations;
+// who asks for more than the first batch hands out pays for a wider margin.
 constexpr double kMargin = 1.5;
 constexpr double kWideMargin = 3;
 
@@ -40,22 +40,15 @@ struct Candidate {
 };
 
 struct Result {
-    double bound;  // of a row that was looked up: its distance
+    double bound;    // of a row that was looked up: its distance
     float estimate;  // as if exact, with 1-bit codes
     ItemPointerData tid;
 };
 
 struct Search {
     Search(const IvfIndex& opened, MemoryContext memory)
-        : context(memory),
-          index(opened),
-          reader(opened.rel),
-          probes(memory),
-          candidates(memory),
-          best(memory),
-          results(memory),
-          handed_out(memory),
-          numbers(memory) {}
+        : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
+          results(memory), handed_out(memory), numbers(memory) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -64,7 +57,7 @@ struct Search {
     uint8* code = nullptr;  // of the query
     codec::Query query{};
     codec::BitQuery bits{};
-    double norm_sq = 0;  // of the query
+    double norm_sq = 0;      // of the query
     ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
     size_t sorted = 0;
     size_t from = 0, to = 0;  // the probes of the current batch
@@ -80,7 +73,7 @@ struct Search {
     ArenaVec<uint64> handed_out;  // rows; sorted when a batch begins
     index::OrderKeeper order;
     ArenaVec<SlotNumber> numbers;  // working memory
-    BlockNumber next_block = 0;  // of every_row
+    BlockNumber next_block = 0;    // of every_row
 
     index::Rerank* rerank = nullptr;  // where vectors pages have no codes
 
@@ -103,8 +96,9 @@ void choose_probes(Search& s, const void* elements) {
     auto* place = static_cast<uint8*>(palloc0(s.index.space.stride()));
     s.index.space.place(elements, floats, place);
     s.probes.reserve(s.index.meta.lists);
-    score_centroids(s.index, s.reader, place,
-                    [&](uint32 list, codec::Key key, const uint8*) { s.probes.push_back({key, list}); });
+    score_centroids(s.index, s.reader, place, [&](uint32 list, codec::Key key, const uint8*) {
+        s.probes.push_back({key, list});
+    });
 }
 
 // Sorts the probes up to `end`, nearest first.
@@ -184,7 +178,8 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
         for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
-        for (uint32 row = 0; count > 0 && row < kBlockRows; row++) near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
+        for (uint32 row = 0; count > 0 && row < kBlockRows; row++)
+            near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
         s.truncated |= (near & block->live) != block->live;
         for (near &= block->live; near != 0; near &= near - 1) {
             auto row = static_cast<uint32>(__builtin_ctz(near));
@@ -234,19 +229,30 @@ void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& number
     numbers.clear();
     for (uint32 i = 0; i < index.layout.blocks_per_page; i++) {
         const IvfBlock* block = block_at(index, page, i);
-        for (uint32 live = block->live; live != 0; live &= live - 1) numbers.push_back(block->vector[__builtin_ctz(live)]);
+        for (uint32 live = block->live; live != 0; live &= live - 1)
+            numbers.push_back(block->vector[__builtin_ctz(live)]);
     }
 }
 
-void scan_list(Search& s, const Probe& probe) {
-    ArenaVec<SlotNumber>& numbers = s.numbers;
-    IvfList list;
+// Asks the disk for a page that this backend has not seen in memory yet.
+void ask_for(Search& s, BlockNumber block) {
+    if (s.reader.guess(block) == nullptr) PrefetchBuffer(s.index.rel, MAIN_FORKNUM, block);
+}
+
+// A list's slot; the pages that follow each other since the build are asked for.
+IvfList begin_list(Search& s, uint32 list) {
+    IvfList l;
     {
-        BlockNumber block = s.index.block_of_list(probe.list);
-        pg::Pin pin{s.reader.pin(block, s.index.layout.lists)};
+        pg::Pin pin{s.reader.pin(s.index.block_of_list(list), s.index.layout.lists)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        list = *list_at(s.index, pin.page(), probe.list);
+        l = *list_at(s.index, pin.page(), list);
     }
+    for (uint32 i = 0; l.head != InvalidBlockNumber && i < l.run; i++) ask_for(s, l.head + i);
+    return l;
+}
+
+void scan_list(Search& s, const Probe& probe, const IvfList& list) {
+    ArenaVec<SlotNumber>& numbers = s.numbers;
     ListTerms terms = s.index.has_bits() ? terms_of(s, probe, list) : ListTerms{};
     for (BlockNumber block = list.head; block != InvalidBlockNumber;) {
         CHECK_FOR_INTERRUPTS();
@@ -341,11 +347,13 @@ void second_pass(Search& s) {
     std::sort(s.candidates.begin(), s.candidates.end(),
               [](const Candidate& a, const Candidate& b) { return a.bound < b.bound; });
     s.best.clear();
+    for (const Candidate& c : s.candidates) ask_for(s, s.index.layout.vectors.block(c.vector));
     for (size_t i = 0; i < s.candidates.size(); i++) {
         const Candidate& c = s.candidates[i];
         if (s.truncated && s.best.size() == s.hand_out && c.bound > s.best[0]) break;
         if ((i & 0x3F) == 0) CHECK_FOR_INTERRUPTS();
-        if (s.rerank == nullptr && i + kAhead < s.candidates.size()) prefetch_vector(s, s.candidates[i + kAhead].vector);
+        if (s.rerank == nullptr && i + kAhead < s.candidates.size())
+            prefetch_vector(s, s.candidates[i + kAhead].vector);
         if (s.rerank != nullptr) {
             look_up(s, c);
         } else {
@@ -356,8 +364,8 @@ void second_pass(Search& s) {
 
 // ---- batches -----------------------------------------------------------------------------------------
 
-// How many of the sorted results are handed out now: those that hardly any row that was cut off, or is in further lists,
-// would come before.
+// How many of the sorted results are handed out now: those that hardly any row that was cut off, or is in further
+// lists, would come before.
 size_t count_certain(const Search& s) {
     if (!s.truncated) {
         bool last = mode() == IterativeScan::relaxed_order || s.to == s.limit;
@@ -384,7 +392,12 @@ bool next_batch(Search& s) {
     s.results.clear();
     s.next_result = 0;
     std::sort(s.handed_out.begin(), s.handed_out.end());
-    for (size_t i = s.from; i < s.to; i++) scan_list(s, s.probes[i]);
+    IvfList next = begin_list(s, s.probes[s.from].list);
+    for (size_t i = s.from; i < s.to; i++) {
+        IvfList list = next;
+        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
+        scan_list(s, s.probes[i], list);
+    }
     if (s.candidates.size() > s.keep) cut(s);
     if (s.index.has_bits()) {
         second_pass(s);

@@ -18,10 +18,10 @@ namespace vext::ivf {
 inline constexpr float kBorder = 1e18f;
 
 struct Space {
-    codec::Element element;  // of the rows
+    codec::Element element;     // of the rows
     const codec::Codec* codec;  // of centroids, and of rows that are compared with them
     uint32_t dim;
-    bool unit;  // vectors are scaled to length one
+    bool unit;          // vectors are scaled to length one
     const float* mean;  // of dense vectors; nullptr: none is subtracted
 
     bool dense() const { return element != codec::Element::bit; }
@@ -92,9 +92,8 @@ struct Space {
 };
 
 inline const codec::Codec* space_codec(codec::Element element, codec::Metric metric) {
-    return element == codec::Element::bit
-               ? codec::find(codec::CodecId::none, element, metric)
-               : codec::find(codec::CodecId::sq8, codec::Element::f32, codec::Metric::l2);
+    return element == codec::Element::bit ? codec::find(codec::CodecId::none, element, metric)
+                                          : codec::find(codec::CodecId::sq8, codec::Element::f32, codec::Metric::l2);
 }
 
 inline bool is_unit(codec::Metric metric) {

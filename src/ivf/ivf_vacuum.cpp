@@ -20,14 +20,8 @@ struct Entry {
 struct Vacuum {
     Vacuum(const IvfIndex& opened, IndexVacuumInfo* vacuum_info, IndexBulkDeleteResult* results,
            IndexBulkDeleteCallback callback, void* callback_state, MemoryContext memory)
-        : index(opened),
-          info(vacuum_info),
-          stats(results),
-          row_is_dead(callback),
-          state(callback_state),
-          entries(memory),
-          dead(memory),
-          roomy(memory) {}
+        : index(opened), info(vacuum_info), stats(results), row_is_dead(callback), state(callback_state),
+          entries(memory), dead(memory), roomy(memory) {}
 
     IvfIndex index;
     IndexVacuumInfo* info;
@@ -191,8 +185,8 @@ void thin_list(Vacuum& v, uint32 list) {
 
 }  // namespace
 
-IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
-                                   IndexBulkDeleteCallback is_dead, void* state) {
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback is_dead,
+                                   void* state) {
     stats = index::start_bulk_delete(stats);
     pg::ScratchContext scratch{"ivfflat vacuum"};
     // An index that cannot be read must not stop the vacuum of its table.

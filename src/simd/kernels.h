@@ -63,13 +63,13 @@ struct Kernels {
     uint64_t (*differing_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
     BitCounts (*common_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
 
-    // 1-bit codes, 32 rows at a time (FastScan: Andre et al. 2015): sums[r] = sum over g of table[16 g + nibble of row r
-    // in group g]. Group g is 16 bytes of `bits`; byte j has the nibbles of rows j (low) and j + 16 (high).
+    // 1-bit codes, 32 rows at a time (FastScan: Andre et al. 2015): sums[r] = sum over g of table[16 g + nibble of row
+    // r in group g]. Group g is 16 bytes of `bits`; byte j has the nibbles of rows j (low) and j + 16 (high).
     // groups: a multiple of 16.
     void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
 
-    // The Walsh-Hadamard transform times `scale`, in place; n: a power of two, at least 64. The same bit for bit on every
-    // instruction set.
+    // The Walsh-Hadamard transform times `scale`, in place; n: a power of two, at least 64. The same bit for bit on
+    // every instruction set.
     void (*hadamard)(float* x, size_t n, float scale) noexcept;
 
     // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8, top an integer up to 255:
