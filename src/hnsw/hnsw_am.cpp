@@ -172,6 +172,14 @@ static bytea* vext_hnsw_options(Datum options, bool check) { return vext::hnsw::
 static bool vext_hnsw_validate(Oid opclass) { return vext::hnsw::validate(opclass); }
 static char* vext_hnsw_phase_name(int64 phase) { return const_cast<char*>(vext::hnsw::phase_name(phase)); }
 
+}  // extern "C"
+
+bool vext::hnsw::is_hnsw_index(Relation rel) {
+    return rel->rd_indam != nullptr && rel->rd_indam->ambuild == vext_hnsw_build;
+}
+
+extern "C" {
+
 PG_FUNCTION_INFO_V1(hnswhandler);
 PGDLLEXPORT Datum hnswhandler(PG_FUNCTION_ARGS);
 
@@ -183,6 +191,7 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
     am->amoptionalkey = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
+    vext::pg::set_parallel_build(am);
     am->ambuild = vext_hnsw_build;
     am->ambuildempty = vext_hnsw_build_empty;
     am->aminsert = vext_hnsw_insert;

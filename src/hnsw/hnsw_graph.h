@@ -89,6 +89,7 @@ struct Neighbor {
     codec::Key key;  // from the base node
     uint32_t node;
     const uint8_t* code;
+    bool settled = false;  // known not to make other settled ones superfluous, nor to be so by them
 };
 
 inline bool nearer(const Neighbor& a, const Neighbor& b) {
@@ -101,21 +102,25 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
                                Neighbor* out) {
     const uint8_t* kept[kMaxLinks];
-    size_t n = 0;
+    const uint8_t* kept_unsettled[kMaxLinks];
+    size_t n = 0, unsettled = 0;
     for (const Neighbor& candidate : sorted) {
         if (n == max) break;
+        const uint8_t* const* others = candidate.settled ? kept_unsettled : kept;
+        size_t other_count = candidate.settled ? unsettled : n;
         codec::Query query;
         codec.prepare(candidate.code, dim, &query);
         bool keep = true;
         constexpr size_t kStep = 4;
-        for (size_t i = 0; i < n && keep; i += kStep) {
+        for (size_t i = 0; i < other_count && keep; i += kStep) {
             codec::Key keys[kStep];
-            size_t count = std::min(kStep, n - i);
-            codec.score(query, kept + i, count, keys);
+            size_t count = std::min(kStep, other_count - i);
+            codec.score(query, others + i, count, keys);
             for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
         if (!keep) continue;
         kept[n] = candidate.code;
+        if (!candidate.settled) kept_unsettled[unsettled++] = candidate.code;
         out[n++] = candidate;
     }
     return n;

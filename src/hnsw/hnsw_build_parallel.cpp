@@ -1,0 +1,235 @@
+// Linking a graph by one process or several. The rows are loaded by then, so workers need no table, no snapshot and no
+// WAL: they map one segment of shared memory, and compute. README.md, "Build".
+#include <cstring>
+#include <new>
+
+#include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_build_graph.h"
+#include "pg/guards.h"
+#include "pg/shared_memory.h"
+
+namespace vext::hnsw {
+namespace {
+
+// What a worker is told.
+struct SharedBuild {
+    dsm_handle segment;  // holds the graph
+    uint32 dim, m, ef_construction;
+    codec::CodecId codec;
+    codec::Element element;
+    codec::Metric metric;
+    uint32 n, batch_count;
+    uint64 upper_words;
+    int parts;
+    uint64 query_id;
+    Barrier barrier;  // its phase is the phase of the build
+};
+
+constexpr uint64 kBuildKey = 1;
+constexpr uint64 kQueryKey = 2;
+
+// One participant, as GraphBuilder sees it.
+struct BuildTeam {
+    int part_count;
+    bool reports;
+
+    size_t parts() const { return static_cast<size_t>(part_count); }
+    void step(size_t done) const {
+        CHECK_FOR_INTERRUPTS();
+        if (reports && done != kNoNode) {
+            pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, static_cast<int64>(done));
+        }
+    }
+};
+
+using Builder = GraphBuilder<ArenaVec, ContextMemory, BuildTeam>;
+
+// Does its share of all phases. Others may come late, or never: the barrier waits for those who are attached.
+void participate(Builder& builder, Barrier* barrier, int phase) {
+    while (static_cast<uint32>(phase) < builder.phases()) {
+        builder.work(static_cast<uint32>(phase));
+        BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
+        phase++;
+    }
+    BarrierDetach(barrier);
+}
+
+MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
+    MemoryGraph graph{};
+    graph.p = {shared.dim, shared.m, shared.ef_construction,
+               codec::find(shared.codec, shared.element, shared.metric)};
+    graph.stride = graph.p.codec->bytes(shared.dim);
+    graph.n = shared.n;
+    graph.batch_count = shared.batch_count;
+    graph.upper_words = shared.upper_words;
+    graph.place(static_cast<char*>(dsm_segment_address(segment)), nullptr);
+    return graph;
+}
+
+// A worker that never came must not fail the build when its end is waited for: it could not be started (no process, no
+// memory), and the others have done its work.
+void forget_unstarted(ParallelContext* context) {
+    for (int i = 0; i < context->nworkers_launched; i++) {
+        ParallelWorkerInfo& worker = context->worker[i];
+        pid_t pid;
+        if (worker.error_mqh == nullptr || shm_mq_get_sender(shm_mq_get_queue(worker.error_mqh)) != nullptr ||
+            GetBackgroundWorkerPid(worker.bgwhandle, &pid) != BGWH_STOPPED) {
+            continue;
+        }
+        shm_mq_detach(worker.error_mqh);
+        worker.error_mqh = nullptr;
+    }
+}
+
+void link_in_parallel(Builder& builder, SharedBuild& told, int workers) {
+    EnterParallelMode();
+    ParallelContext* context = CreateParallelContext("vectorext", "vext_hnsw_build_worker", workers);
+    const char* query = debug_query_string != nullptr ? debug_query_string : "";
+    size_t query_bytes = strlen(query) + 1;
+    shm_toc_estimate_chunk(&context->estimator, sizeof(SharedBuild));
+    shm_toc_estimate_chunk(&context->estimator, query_bytes);
+    shm_toc_estimate_keys(&context->estimator, 2);
+    InitializeParallelDSM(context);
+    auto* shared = static_cast<SharedBuild*>(shm_toc_allocate(context->toc, sizeof(SharedBuild)));
+    *shared = told;
+    BarrierInit(&shared->barrier, 0);
+    shm_toc_insert(context->toc, kBuildKey, shared);
+    auto* text = static_cast<char*>(shm_toc_allocate(context->toc, query_bytes));
+    memcpy(text, query, query_bytes);
+    shm_toc_insert(context->toc, kQueryKey, text);
+
+    int phase = BarrierAttach(&shared->barrier);
+    LaunchParallelWorkers(context);
+    if (context->nworkers_launched < workers) {
+        ereport(NOTICE, errmsg("hnsw graph is built with %d of %d planned parallel workers",
+                               context->nworkers_launched, workers),
+                errhint("Increase max_parallel_workers or max_worker_processes."));
+    }
+    participate(builder, &shared->barrier, phase);
+    forget_unstarted(context);
+    WaitForParallelWorkersToFinish(context);
+    DestroyParallelContext(context);
+    ExitParallelMode();
+}
+
+// Whether a segment for the graph can be had. If not, the memory of this process serves as well, if only this process.
+bool has_room(const HnswIndex& index, size_t bytes) {
+    // What the parallel machinery itself takes comes on top.
+    constexpr size_t kSpare = size_t{4} << 20;
+    size_t room = pg::free_shared_memory();
+    if (room >= bytes + kSpare) return true;
+    ereport(NOTICE,
+            errmsg("not enough shared memory to build index \"%s\" with parallel workers",
+                   RelationGetRelationName(index.rel)),
+            errdetail("The graph takes %zu kB, and %zu kB are free.", bytes / 1024, room / 1024),
+            errhint("Enlarge /dev/shm, which is small in containers unless told otherwise."));
+    return false;
+}
+
+// Calls use(at, bytes) for one piece after another.
+template <typename Use>
+void in_pieces(size_t bytes, Use use) {
+    constexpr size_t kPiece = size_t{64} << 20;
+    for (size_t at = 0; at < bytes; at += kPiece) {
+        CHECK_FOR_INTERRUPTS();
+        use(at, std::min(kPiece, bytes - at));
+    }
+}
+
+BufFile* codes_to_file(BuildRows& rows) {
+    BufFile* file = BufFileCreateTemp(false);
+    in_pieces(rows.codes.size(), [&](size_t at, size_t bytes) { BufFileWrite(file, rows.codes.data() + at, bytes); });
+    MemoryContextReset(rows.code_memory);
+    if (BufFileSeek(file, 0, 0, SEEK_SET) != 0) elog(ERROR, "could not rewind a temporary file");
+    return file;
+}
+
+// Moves what was loaded to where it is linked: shared memory if there are to be workers. The codes stay where they are
+// without, else they are copied, by way of a file when both places together exceed maintenance_work_mem.
+BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers) {
+    BuiltGraph built{};
+    MemoryGraph& graph = built.graph;
+    graph.measure(rows.p, rows.levels.data(), rows.size());
+    size_t code_bytes = rows.codes.size(), bytes = graph.place(nullptr, nullptr);
+    bool share = workers > 0 && graph.batch_count > 1 && has_room(index, bytes);
+    BufFile* file = nullptr;
+    if (share) {
+        if (bytes + code_bytes > static_cast<size_t>(maintenance_work_mem) * 1024) file = codes_to_file(rows);
+        built.shared = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+    }
+    bool move = built.shared != nullptr || file != nullptr;
+    uint8* codes_stay = move ? nullptr : rows.codes.data();
+    char* base = static_cast<char*>(built.shared != nullptr
+                                        ? dsm_segment_address(built.shared)
+                                        : MemoryContextAllocHuge(context, graph.place(nullptr, codes_stay)));
+    graph.place(base, codes_stay);
+    if (file != nullptr) {
+        in_pieces(code_bytes, [&](size_t at, size_t n) { pg::read_exact(file, graph.codes + at, n); });
+        BufFileClose(file);
+    } else if (move) {
+        in_pieces(code_bytes, [&](size_t at, size_t n) { memcpy(graph.codes + at, rows.codes.data() + at, n); });
+        MemoryContextReset(rows.code_memory);
+    }
+    memcpy(graph.levels, rows.levels.data(), graph.n);
+    graph.plan();
+    return built;
+}
+
+}  // namespace
+
+BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers) {
+    set_build_phase(BuildPhase::building, static_cast<int64>(rows.size()));
+    BuiltGraph built = settle(index, rows, context, workers);
+    const MemoryGraph& graph = built.graph;
+    if (built.shared == nullptr) workers = 0;
+    // Some parts for each participant, that one who is slow need not be waited for long.
+    BuildTeam team{workers == 0 ? 1 : 4 * (workers + 1), true};
+    auto* builder = new (palloc(sizeof(Builder))) Builder(ContextMemory{context}, graph, team);
+    if (workers > 0) {
+        SharedBuild told{};
+        told.segment = dsm_segment_handle(built.shared);
+        told.dim = graph.p.dim;
+        told.m = graph.p.m;
+        told.ef_construction = graph.p.ef_construction;
+        told.codec = graph.p.codec->id;
+        told.element = graph.p.codec->element;
+        told.metric = graph.p.codec->metric;
+        told.n = graph.n;
+        told.batch_count = graph.batch_count;
+        told.upper_words = graph.upper_words;
+        told.parts = team.part_count;
+        told.query_id = pgstat_get_my_query_id();
+        link_in_parallel(*builder, told, workers);
+    } else {
+        for (uint32 phase = 0; phase < builder->phases(); phase++) builder->work(phase);
+    }
+    builder->connect(ContextMemory{context});
+    return built;
+}
+
+}  // namespace vext::hnsw
+
+// What a parallel worker runs; CreateParallelContext finds it by name.
+extern "C" {
+PGDLLEXPORT void vext_hnsw_build_worker(dsm_segment*, shm_toc* toc);
+
+void vext_hnsw_build_worker(dsm_segment*, shm_toc* toc) {
+    using namespace vext;
+    using namespace vext::hnsw;
+    auto* shared = static_cast<SharedBuild*>(shm_toc_lookup(toc, kBuildKey, false));
+    debug_query_string = static_cast<const char*>(shm_toc_lookup(toc, kQueryKey, false));
+    pgstat_report_activity(STATE_RUNNING, debug_query_string);
+    pgstat_report_query_id(shared->query_id, false);
+
+    dsm_segment* segment = dsm_attach(shared->segment);
+    if (segment == nullptr) elog(ERROR, "could not map the graph that is being built");
+    {
+        pg::ScratchContext scratch{"hnsw build worker"};
+        MemoryGraph graph = view_of(*shared, segment);
+        BuildTeam team{shared->parts, false};
+        auto* builder = new (palloc(sizeof(Builder))) Builder(ContextMemory{scratch.context()}, graph, team);
+        participate(*builder, &shared->barrier, BarrierAttach(&shared->barrier));
+    }
+    dsm_detach(segment);
+}
+}
