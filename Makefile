@@ -5,12 +5,15 @@
 
 PG_CONFIG ?= pg_config
 EXT_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vectorext.control)
+VECTOR_VERSION := $(shell sed -n "s/^\# default_version under the name vector = '\(.*\)'/\1/p" vectorext.control)
 
 .DEFAULT_GOAL := all
 
 help:
 	@echo "make                 build vectorext.so (one library, picks its kernels at run time)"
 	@echo "make install         install the extension into the server that PG_CONFIG names"
+	@echo "make install-as-vector    the same, and under the name vector, in pgvector's place (FORCE=1 sets its files aside)"
+	@echo "make uninstall-as-vector  takes the name away again"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
 	@echo "make installcheck    pg_regress against a running server"
@@ -106,6 +109,41 @@ $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: ove
 
 sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
 	cp $< $@
+
+# ---- the same extension under the name vector -------------------------------------------------------
+AS_VECTOR = build/as_vector
+AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext.sql
+PGVECTOR_VERSIONS := $(shell sed -n 's/^versions //p' sql/as_vector/objects)
+# pgvector 0.8 has all that our way back expects
+RETURN_VERSIONS := $(filter 0.8.%,$(PGVECTOR_VERSIONS))
+AS_VECTOR_BUILT = $(AS_VECTOR)/vector.control $(AS_VECTOR)/vector--$(VECTOR_VERSION).sql \
+	$(PGVECTOR_VERSIONS:%=$(AS_VECTOR)/vector--%--$(VECTOR_VERSION).sql) \
+	$(RETURN_VERSIONS:%=$(AS_VECTOR)/vector--$(VECTOR_VERSION)--%.sql)
+make_script = @mkdir -p $(@D) && awk $(1) -f $(AS_VECTOR_SOURCES) > $@.tmp && mv $@.tmp $@
+
+$(AS_VECTOR)/vector.control: vectorext.control Makefile
+	@mkdir -p $(@D)
+	{ echo "# vectorext under the name vector"; sed -e '/^#/d' -e "s/^default_version = .*/default_version = '$(VECTOR_VERSION)'/" \
+		-e 's,libdir/vectorext,libdir/vector,' vectorext.control; } > $@
+
+$(AS_VECTOR)/vector--$(VECTOR_VERSION).sql: $(AS_VECTOR_SOURCES)
+	$(call make_script,-v make=install)
+
+$(AS_VECTOR)/vector--%--$(VECTOR_VERSION).sql: $(AS_VECTOR_SOURCES)
+	$(call make_script,-v make=update -v pgvector=$*)
+
+$(RETURN_VERSIONS:%=$(AS_VECTOR)/vector--$(VECTOR_VERSION)--%.sql): $(AS_VECTOR)/vector--$(VECTOR_VERSION)--%.sql: $(AS_VECTOR_SOURCES)
+	$(call make_script,-v make=return -v pgvector=$*)
+
+as-vector: $(AS_VECTOR_BUILT)
+
+install-as-vector: install as-vector
+	sql/as_vector/files.sh install '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension' $(AS_VECTOR) $(FORCE)
+
+uninstall-as-vector:
+	sql/as_vector/files.sh uninstall '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
+
+.PHONY: as-vector install-as-vector uninstall-as-vector
 
 -include $(OBJS:.o=.d)
 endif

@@ -32,12 +32,17 @@ extern "C" bool check_simd(int* value, void**, GucSource) {
 
 extern "C" void assign_simd(int value, void*) { vext::simd::select(static_cast<Level>(value)); }
 
+// Has some library defined the setting? What a user has set before that is only a placeholder.
+bool is_defined(const char* setting) {
+    return GetConfigOption(setting, true, false) != nullptr &&
+           (GetConfigOptionFlags(setting, true) & GUC_CUSTOM_PLACEHOLDER) == 0;
+}
+
 }  // namespace
 
 void _PG_init(void) {
     // Two libraries that define the same settings cannot live in one session: say so before the server does.
-    if (GetConfigOption("hnsw.ef_search", true, false) != nullptr &&
-        GetConfigOption("ivfflat.probes", true, false) != nullptr) {
+    if (is_defined("hnsw.ef_search") || is_defined("ivfflat.probes")) {
         ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                 errmsg("vectorext cannot be loaded beside pgvector"),
                 errdetail("This session has loaded pgvector's library, which defines the same settings."),

@@ -56,7 +56,8 @@ struct HnswMeta {
     uint32 entry_level;
     BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
-    uint32 reserved[9];
+    uint32 salt;                   // random, of this index: see HnswNode.mark
+    uint32 reserved[8];
     HnswAttribute attribute[kMaxAttributes];
 };
 static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
@@ -74,13 +75,14 @@ struct HnswNode {
                           // used again when nobody can be running that may have seen the node.
     uint8 flags;
     uint8 level;
+    uint32 mark;          // says that this is the slot of this number in this index, to who reads without a pin
     uint32 generation;    // counts the slot's lives, 31 bits
     SlotNumber upper;     // links of level 1, or kNoSlot
     SlotNumber posting;   // first chunk of further rows of the same code, or kNoSlot
     uint16 link_count;    // of the inline links
     uint16 null_attributes;
 };
-static_assert(sizeof(HnswNode) == 24 && std::is_trivially_copyable_v<HnswNode>);
+static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
 
 // Links of one node on one level, in pages of their own; m (or 2m) neighbour numbers follow.
 struct HnswLinks {

@@ -136,6 +136,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
         node->tid = b.rows.tids[id];
         node->flags = format::kSlotUsed;
         node->level = b.graph.levels[id];
+        node->mark = mark_of(b.index, p.numbers[id]);
         node->generation = 1;
         node->upper = p.upper[id];
         node->posting = p.posting[id];

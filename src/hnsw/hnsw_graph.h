@@ -5,8 +5,7 @@
 // A Store has
 //   size_t links(node, level, uint32_t* out)   copies the neighbours of a node, at most kMaxLinks
 //   void prefetch_links(node, level)           a hint
-//   void score(nodes, n, emit)                 calls emit(key, node, generation, code) for each node
-//   float slack(code)                          for the candidate's lower bound
+//   void score_into(nodes, n, pool)            scores nodes and offers them to the pool
 //   void check_interrupts()
 #pragma once
 
@@ -31,13 +30,6 @@ inline int random_level(uint64_t bits, uint32_t m) {
     return std::min(static_cast<int>(level), kMaxLevel);
 }
 
-template <typename Store, typename Pool>
-void score_into(Store& store, const uint32_t* nodes, size_t n, Pool& pool) {
-    store.score(nodes, n, [&](codec::Key key, uint32_t node, uint32_t generation, const uint8_t* code) {
-        if (pool.wants(key)) pool.insert({key, store.slack(code), node, generation, 0});
-    });
-}
-
 // Scores the neighbours of a node that were not seen yet.
 template <typename Store, typename Pool, typename Seen>
 void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
@@ -49,7 +41,7 @@ void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
     }
     uint32_t upcoming = pool.peek();
     if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
-    score_into(store, links, fresh, pool);
+    store.score_into(links, fresh, pool);
     store.check_interrupts();
 }
 
@@ -68,7 +60,7 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
         pool.reset(last ? ef : 1, last ? spare : 0);
         seen.reset(last ? ef * 16 : kMaxLinks);
         seen.insert(entry);
-        score_into(store, &entry, 1, pool);
+        store.score_into(&entry, 1, pool);
         if (last || pool.size() == 0) return;
         search_layer(store, l, pool, seen);
         entry = pool[0].node;
@@ -78,10 +70,9 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
 // A search of level 0 from the top. It starts from the entry point too, wherever the descent ended: what is reachable
 // at all is reachable from there.
 template <typename Store, typename Pool, typename Seen>
-void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool,
-                     Seen& seen) {
+void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
     descend(store, entry, entry_level, 0, ef, spare, pool, seen);
-    if (seen.insert(entry)) score_into(store, &entry, 1, pool);
+    if (seen.insert(entry)) store.score_into(&entry, 1, pool);
     search_layer(store, 0, pool, seen);
 }
 

@@ -93,6 +93,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     meta.links_inline = index.layout.links_inline;
     meta.entry = format::kNoSlot;
     meta.codec_block = InvalidBlockNumber;
+    meta.salt = pg_prng_uint32(&pg_global_prng_state);
     for (BlockNumber& head : meta.free_head) head = InvalidBlockNumber;
     return index;
 }

@@ -67,6 +67,11 @@ EntryPoint read_entry(Relation rel);
 format::HnswMeta* meta_of(Page page);
 void init_meta_page(Page page, const format::HnswMeta& meta);
 
+// What HnswNode.mark of a node is in all its lives.
+inline uint32 mark_of(const HnswIndex& index, SlotNumber number) {
+    return number * 0x9E3779B1u ^ index.meta.salt;
+}
+
 // Slots on a page.
 inline format::HnswNode* node_at(const HnswIndex& index, Page page, uint32 slot) {
     return reinterpret_cast<format::HnswNode*>(page::slot_at(page, index.layout.nodes, slot));

@@ -192,6 +192,7 @@ SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int leve
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
     if (node->generation == 0) {
+        node->mark = mark_of(index_, claim.number);
         node->generation = 1;
         // Its row in a page of its own stays with the slot for all its lives.
         if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;

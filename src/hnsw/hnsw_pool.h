@@ -14,7 +14,8 @@ namespace vext::hnsw {
 inline constexpr uint32_t kNoNode = 0xFFFFFFFFu;
 
 // A scored node. `slack` is what its lower bound needs (searches that do not return rows leave it 0), `generation`
-// that of the slot when it was scored.
+// that of the slot when it was scored. One that a search only passed over has neither: it must be read again.
+inline constexpr float kPassedOver = -1;
 struct Candidate {
     codec::Key key;
     float slack;
@@ -98,7 +99,10 @@ public:
     const Candidate& operator[](size_t i) const { return entries_[i]; }
     bool admits(codec::Key key) const { return size_ < capacity_ || key < entries_[size_ - 1].key; }
 
-    bool wants(codec::Key key) const { return spilled_ != nullptr || admits(key); }
+    // A node that is not admitted, of which only the key is known.
+    void pass_over(codec::Key key, uint32_t node) {
+        if (spilled_ != nullptr) spilled_->push_back({key, kPassedOver, node, 0, 0});
+    }
 
     void insert(const Candidate& c) {
         if (!admits(c.key)) {

@@ -7,6 +7,7 @@
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "index/heap_ahead.h"
 #include "index/opclass.h"
 
 namespace vext::hnsw {
@@ -24,24 +25,20 @@ size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
 
+// `tid` and what follows are known once the result was announced.
 struct Result {
     float bound;
     SlotNumber node;
     uint32 generation;
+    ItemPointerData tid;  // invalid when only postings are left, or none
+    SlotNumber posting;
+    Buffer heap_buffer;
 };
 
 struct Scan {
-    Scan(const HnswIndex& opened, MemoryContext memory)
-        : context(memory),
-          index(opened),
-          store(index),
-          pool(memory),
-          seen(memory),
-          spilled(memory),
-          left(memory),
-          unexpanded(memory),
-          results(memory),
-          rows(memory) {}
+    Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
+        : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
+          unexpanded(memory), results(memory), rows(memory), ahead(heap) {}
 
     MemoryContext context;
     HnswIndex index;
@@ -49,15 +46,16 @@ struct Scan {
     uint8* code = nullptr;  // of the query
     Pool<ArenaVec> pool;
     NodeSet<ArenaVec> seen;
-    ArenaVec<Candidate> spilled;  // scored, not in the pool: where an iterative scan goes on
-    ArenaVec<Candidate> left;     // the last batch's spilled
+    ArenaVec<Candidate> spilled;      // scored, not in the pool: where an iterative scan goes on
+    ArenaVec<Candidate> left;         // the last batch's spilled
     ArenaVec<SlotNumber> unexpanded;  // given out as results before the search passed through them
     ArenaVec<Result> results;         // of the current batch, by bound
-    size_t next_result = 0;
+    size_t next_result = 0, announced = 0, touched = 0;
     ArenaVec<ItemPointerData> rows;  // of the current node
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
     Result current{};
+    index::HeapAhead ahead;
     size_t ef = 0;
     float last_bound = -HUGE_VALF;
     bool drained = false;     // no further batch
@@ -73,13 +71,15 @@ struct ScanState {
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 
-void add_result(Scan& s, const Candidate& c) { s.results.push_back({s.store.lower_bound(c), c.node, c.generation}); }
+void add_result(Scan& s, const Candidate& c) {
+    s.results.push_back({s.store.lower_bound(c), c.node, c.generation, {}, kNoSlot, InvalidBuffer});
+}
 
 void sort_results(Scan& s) {
     std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
         return a.bound != b.bound ? a.bound < b.bound : a.node < b.node;
     });
-    s.next_result = 0;
+    s.next_result = s.announced = s.touched = 0;
 }
 
 // The first n of the pool become the results, the rest goes back to where it came from.
@@ -123,6 +123,9 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
+// A candidate with what the search left out when it passed it over.
+Candidate whole(Scan& s, const Candidate& c) { return c.slack == kPassedOver ? s.store.read_candidate(c.node) : c; }
+
 bool over_limits(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
@@ -136,7 +139,7 @@ bool over_limits(const Scan& s) {
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
-        for (const Candidate& c : s.spilled) add_result(s, c);
+        for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
         sort_results(s);
         s.drained = true;
         return;
@@ -148,7 +151,7 @@ void next_batch(Scan& s) {
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) s.pool.insert(c);
+    for (const Candidate& c : left) s.pool.insert(s.pool.admits(c.key) ? whole(s, c) : c);
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
@@ -176,19 +179,32 @@ void read_posting(Scan& s) {
     s.next_posting = posting->next;
 }
 
-// Copies the rows of a candidate, unless its slot has been given to another node since it was scored.
-void read_rows(Scan& s, const Result& c) {
+// Finds the rows of a result, unless its slot has been given to another node since it was scored.
+void announce(Scan& s, Result& c) {
     const SlotShape& nodes = s.index.layout.nodes;
-    s.current = c;
-    s.rows.clear();
-    s.next_row = 0;
-    s.next_posting = kNoSlot;
-    pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-    const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-    if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
-    if (ItemPointerIsValid(const_cast<ItemPointer>(&node->tid))) s.rows.push_back(node->tid);
-    s.next_posting = node->posting;
+    {
+        pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
+        if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+        c.tid = node->tid;
+        c.posting = node->posting;
+    }
+    if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
+}
+
+// The next result, with its rows. Those behind it are made ready on the way.
+const Result& next_of_results(Scan& s) {
+    size_t at = s.next_result++;
+    for (size_t end = std::min(at + index::HeapAhead::kAnnounce + 1, s.results.size()); s.announced < end;
+         s.announced++) {
+        announce(s, s.results[s.announced]);
+    }
+    for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.results.size()); s.touched < end; s.touched++) {
+        const Result& c = s.results[s.touched];
+        s.ahead.touch(c.heap_buffer, c.tid);
+    }
+    return s.results[at];
 }
 
 // All nodes of the next page that has any; false at the end.
@@ -196,7 +212,7 @@ bool next_page_of_nodes(Scan& s) {
     const SlotShape& nodes = s.index.layout.nodes;
     BlockNumber blocks = RelationGetNumberOfBlocks(s.index.rel);
     s.results.clear();
-    s.next_result = 0;
+    s.next_result = s.announced = s.touched = 0;
     while (s.results.empty()) {
         CHECK_FOR_INTERRUPTS();
         if (++s.next_block >= blocks) return false;
@@ -207,7 +223,8 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = 0; i < nodes.per_page; i++) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF});
+            s.results.push_back(
+                {NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, {}, kNoSlot, InvalidBuffer});
         }
     }
     return true;
@@ -226,12 +243,16 @@ bool next_node(Scan& s) {
                 continue;
             }
         }
-        const Result& c = s.results[s.next_result++];
+        const Result& c = next_of_results(s);
         if (!s.every_row && c.bound < s.last_bound) {
             // A later batch found something nearer than what was handed out already.
             if (settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;
         }
-        read_rows(s, c);
+        s.current = c;
+        s.rows.clear();
+        s.next_row = 0;
+        if (ItemPointerIsValid(const_cast<ItemPointer>(&c.tid))) s.rows.push_back(c.tid);
+        s.next_posting = c.posting;
         while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
         if (s.rows.empty()) continue;
         if (!s.every_row) s.last_bound = std::max(s.last_bound, c.bound);
@@ -258,7 +279,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("non-MVCC snapshots are not supported with hnsw"));
     }
-    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), context);
+    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan->heapRelation, context);
     s->code = static_cast<uint8*>(palloc0(s->index.layout.code_bytes));
     const ScanKeyData& order_by = scan->orderByData[0];
     if (order_by.sk_flags & SK_ISNULL) {

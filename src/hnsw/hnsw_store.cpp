@@ -12,11 +12,9 @@ namespace {
 constexpr uint32 kCacheLine = 64;
 }
 
-void HnswStore::prefetch_code(SlotNumber number) {
-    const SlotShape& nodes = index_.layout.nodes;
-    const char* page = reader_.guess(nodes.block(number));
-    if (page == nullptr) return;
-    const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
+void HnswStore::prefetch_code(const HnswNode* node) const {
+    if (node == nullptr) return;
+    const auto* slot = reinterpret_cast<const char*>(node);
     for (uint32 at = 0; at < index_.layout.links_offset; at += kCacheLine) __builtin_prefetch(slot + at);
 }
 

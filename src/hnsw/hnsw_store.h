@@ -43,23 +43,39 @@ public:
     size_t links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
-    float slack(const uint8* code) const { return bounds_ ? index_.codec->slack(query_, code) : 0; }
     float lower_bound(const Candidate& c) const { return index_.codec->lower_bound(query_, c.key, c.slack); }
 
-    // Asks memory for the lines of nodes, where the hints say they are, some nodes ahead of the one that is scored.
-    template <typename Emit>
-    void score(const SlotNumber* nodes, size_t n, Emit emit) {
+    // Most nodes are too far off for the pool. That shows without a pin, whose bookkeeping costs as much as the
+    // distance: the code is scored where the hint says that its page is. The page may have left that buffer, even
+    // while it is looked at, so a node is left out by such a score but never taken; `mark` tells a stale hint.
+    template <typename Pool>
+    void score_into(const SlotNumber* nodes, size_t n, Pool& pool) {
         constexpr size_t kAhead = 6;
-        for (size_t i = 0; i < std::min(n, kAhead); i++) prefetch_code(nodes[i]);
+        const format::HnswNode* guessed[kMaxLinks];
         for (size_t i = 0; i < n; i++) {
-            if (i + kAhead < n) prefetch_code(nodes[i + kAhead]);
-            read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
-                codec::Key key;
-                index_.codec->score(query_, &code, 1, &key);
-                emit(key, nodes[i], node->generation, code);
-            });
+            guessed[i] = guess_node(nodes[i]);
+            if (i < kAhead) prefetch_code(guessed[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (i + kAhead < n) prefetch_code(guessed[i + kAhead]);
+            codec::Key key;
+            if (glimpse(guessed[i], nodes[i], &key) && !pool.admits(key)) {
+                pool.pass_over(key, nodes[i]);
+            } else {
+                pool.insert(read_candidate(nodes[i]));
+            }
         }
         scored_ += n;
+    }
+
+    Candidate read_candidate(SlotNumber number) {
+        Candidate c{0, 0, number, 0, 0};
+        read_code(number, [&](const format::HnswNode* node, const uint8* code) {
+            index_.codec->score(query_, &code, 1, &c.key);
+            c.slack = bounds_ ? index_.codec->slack(query_, code) : 0;
+            c.generation = node->generation & 0x7FFFFFFF;
+        });
+        return c;
     }
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
@@ -85,7 +101,23 @@ public:
     uint64 scored() const { return scored_; }
 
 private:
-    void prefetch_code(SlotNumber number);
+    // Where a node probably is in memory, or nullptr; asks for its page when it may not be there.
+    const format::HnswNode* guess_node(SlotNumber number) {
+        const SlotShape& nodes = index_.layout.nodes;
+        const char* page = reader_.guess_or_ask(nodes.block(number));
+        if (page == nullptr) return nullptr;
+        return reinterpret_cast<const format::HnswNode*>(page + page::kSlotAreaStart +
+                                                         nodes.slot(number) * nodes.slot_bytes);
+    }
+
+    bool glimpse(const format::HnswNode* node, SlotNumber number, codec::Key* key) {
+        if (node == nullptr || node->mark != mark_of(index_, number)) return false;
+        const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
+        index_.codec->score(query_, &code, 1, key);
+        return true;
+    }
+
+    void prefetch_code(const format::HnswNode* node) const;
 
     const HnswIndex& index_;
     page::PageReader reader_;

@@ -10,7 +10,7 @@ namespace {
 
 // ReadRecentBuffer does not raise the usage count: every so often a plain ReadBuffer does, or pages that are
 // used all the time would look cold to the clock sweep.
-constexpr uint32 kTouchEvery = 128;
+constexpr uint32 kTouchEvery = 32;
 
 // Hints of files that are gone stay until this many have gathered; then all are dropped.
 constexpr long kMaxFiles = 256;
@@ -66,11 +66,17 @@ Buffer PageReader::pin(BlockNumber block, const SlotShape& shape) {
     return pin_slowly(block, shape);
 }
 
+bool PageReader::exists(BlockNumber block) {
+    if (block >= block_count_) block_count_ = RelationGetNumberOfBlocks(index_);
+    return block < block_count_;
+}
+
+void PageReader::ask(BlockNumber block) {
+    if (exists(block)) PrefetchBuffer(index_, MAIN_FORKNUM, block);
+}
+
 Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
-    if (block >= block_count_) {
-        block_count_ = RelationGetNumberOfBlocks(index_);
-        if (block >= block_count_) report_corrupted(index_, block, "a reference past the end");
-    }
+    if (!exists(block)) report_corrupted(index_, block, "a reference past the end");
     if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
     Buffer buffer = ReadBuffer(index_, block);
     // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.

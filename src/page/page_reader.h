@@ -28,16 +28,29 @@ public:
     // Pins the page of a block, which must be of the shape's kind. ERROR: the index is corrupted.
     Buffer pin(BlockNumber block, const SlotShape& shape);
 
-    // Where the block probably is in memory, or nullptr. Good for prefetching and nothing else.
+    // Where the block probably is in memory, or nullptr. Without a pin it may be another page at any moment: good for
+    // prefetching, and for reading what may be wrong. (Valgrind is told that nobody may look at unpinned pages.)
     const char* guess(BlockNumber block) {
+#ifdef USE_VALGRIND
+        return nullptr;
+#endif
         Buffer buffer = hint_of(block).buffer;
         return buffer <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(buffer));
+    }
+
+    // The same; a block that this backend has not seen yet is on its way from the disk when it is pinned.
+    const char* guess_or_ask(BlockNumber block) {
+        const char* page = guess(block);
+        if (page == nullptr) ask(block);
+        return page;
     }
 
     Relation index() const { return index_; }
 
 private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
+    bool exists(BlockNumber block);
+    void ask(BlockNumber block);
     void find_hints();
     BufferHints::Hint hint_of(BlockNumber block) {
         if (epoch_ != hint_epoch) find_hints();

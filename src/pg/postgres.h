@@ -30,6 +30,7 @@ extern "C" {
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "common/shortest_dec.h"
 #include "executor/execExpr.h"
 #include "fmgr.h"

@@ -1,0 +1,51 @@
+#include "index/heap_ahead.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vext::index {
+namespace {
+
+constexpr uint32 kCacheLine = 64;
+constexpr uint32 kMostOfARow = 2048;  // wider values are out of line
+
+const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
+    return static_cast<const char*>(BufferGetBlock(buffer)) + SizeOfPageHeaderData +
+           (ItemPointerGetOffsetNumberNoCheck(&tid) - 1) * sizeof(ItemIdData);
+}
+
+bool within_page(const ItemPointerData& tid) {
+    OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
+    return offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage;
+}
+
+}  // namespace
+
+HeapAhead::HeapAhead(Relation heap) : heap_(heap) {
+    if (heap_ != nullptr && heap_->rd_tableam != GetHeapamTableAmRoutine()) heap_ = nullptr;
+}
+
+Buffer HeapAhead::announce(const ItemPointerData& tid) const {
+    if (heap_ == nullptr || !within_page(tid)) return InvalidBuffer;
+    Buffer buffer = PrefetchBuffer(heap_, MAIN_FORKNUM, ItemPointerGetBlockNumberNoCheck(&tid)).recent_buffer;
+#ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
+    if (buffer > InvalidBuffer) {
+        __builtin_prefetch(BufferGetBlock(buffer));
+        __builtin_prefetch(line_pointer(buffer, tid));
+        return buffer;
+    }
+#endif
+    return InvalidBuffer;
+}
+
+void HeapAhead::touch(Buffer buffer, const ItemPointerData& tid) const {
+    if (buffer == InvalidBuffer) return;
+    ItemIdData item;
+    memcpy(&item, line_pointer(buffer, tid), sizeof item);
+    if (!ItemIdIsNormal(&item) || ItemIdGetOffset(&item) + ItemIdGetLength(&item) > BLCKSZ) return;
+    const char* row = static_cast<const char*>(BufferGetBlock(buffer)) + ItemIdGetOffset(&item);
+    uint32 bytes = std::min<uint32>(ItemIdGetLength(&item), kMostOfARow);
+    for (uint32 at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);
+}
+
+}  // namespace vext::index

@@ -1,0 +1,41 @@
+# Searches of an index that does not fit shared_buffers: pages move under the hints that a backend keeps, and the
+# answers are those of a server that holds everything.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VectorExt;
+
+my $node = new_server('main', 'maintenance_work_mem = 64MB', 'shared_buffers = 64MB');
+make_items($node, 1, 6000, dims => 64);
+$node->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING hnsw (embedding vector_l2_ops)');
+# Another index of the same layout, of rows in another order: a stale hint may lead to one of its pages.
+$node->safe_psql('postgres', q{
+	CREATE TABLE others AS SELECT id, embedding FROM items ORDER BY hashint4(id);
+	CREATE INDEX others_idx ON others USING hnsw (embedding vector_l2_ops);});
+
+# In one session, so that its hints live from one to the other.
+my $searches = q{
+	SET enable_seqscan = off; SET hnsw.ef_search = 60;
+	SELECT t, q, array_agg(id ORDER BY rank) FROM generate_series(1, 40) q, LATERAL (
+		SELECT 'items' AS t, id, row_number() OVER () AS rank FROM
+			(SELECT id FROM items ORDER BY embedding <-> vec(30000000 + q, 64) LIMIT 10) i
+		UNION ALL SELECT 'others', id, row_number() OVER () FROM
+			(SELECT id FROM others ORDER BY embedding <-> vec(30000000 + q, 64) LIMIT 10) o) s
+	GROUP BY t, q ORDER BY q, t;};
+my $expected = $node->safe_psql('postgres', $searches);
+is(scalar(split /\n/, $expected), 80, 'all searches answer');
+
+$node->append_conf('postgresql.conf', 'shared_buffers = 600kB');
+$node->restart;
+cmp_ok(index_size($node), '>', 2 * 600 * 1024, 'the index is larger than shared_buffers');
+# The first round fills the hints, the later ones find most of them outdated.
+my $rounds = $node->safe_psql('postgres', $searches x 3);
+is($rounds, join("\n", ($expected) x 3), 'the same answers with 75 buffers');
+
+log_is_clean($node);
+$node->stop;
+done_testing();
