@@ -71,6 +71,7 @@ struct Build {
     ArenaVec<float> scratch;
     HnswInserter* inserter = nullptr;  // once the graph is on pages
     uint8* row_code = nullptr;
+    double expected = 0;  // rows, by the server's estimate
     double indexed = 0;
 };
 
@@ -124,7 +125,7 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
     MemoryContext outer = MemoryContextSwitchTo(b.context);
     finish_graph(b);
     MemoryContextSwitchTo(outer);
-    set_build_phase(BuildPhase::loading, 0);
+    set_build_phase(BuildPhase::loading, static_cast<int64>(b.expected));
     void* place = MemoryContextAlloc(b.context, sizeof(HnswInserter));
     b.inserter = new (place) HnswInserter(b.index, b.context);
 }
@@ -142,6 +143,8 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     }
     MemoryContextSwitchTo(outer);
     MemoryContextReset(b.row_context);
+    auto done = static_cast<int64>(b.indexed);
+    if ((done & 0xFF) == 0) pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
 }  // namespace
@@ -169,7 +172,10 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     b->scratch.resize_uninitialized(index.dim());
     b->row_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
 
-    set_build_phase(BuildPhase::loading, static_cast<int64>(heap->rd_rel->reltuples < 0 ? 0 : heap->rd_rel->reltuples));
+    BlockNumber pages;
+    double visible;
+    table_relation_estimate_size(heap, nullptr, &pages, &b->expected, &visible);
+    set_build_phase(BuildPhase::loading, static_cast<int64>(b->expected));
     double heap_rows = table_index_build_scan(heap, rel, info, false, true, add_row, b, nullptr);
     if (b->inserter == nullptr) finish_graph(*b);
 
