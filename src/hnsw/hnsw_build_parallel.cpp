@@ -66,19 +66,24 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
     return graph;
 }
 
-// A worker that never came must not fail the build when its end is waited for: it could not be started (no process, no
-// memory), and the others have done its work.
-void forget_unstarted(ParallelContext* context) {
+// How many workers were started. The server raises an ERROR when it hears that one could not be (no process to be had);
+// the others can do its work, so such a worker is forgotten before the server looks.
+int count_started(ParallelContext* context) {
+    int started = 0;
+    HOLD_INTERRUPTS();
     for (int i = 0; i < context->nworkers_launched; i++) {
         ParallelWorkerInfo& worker = context->worker[i];
         pid_t pid;
-        if (worker.error_mqh == nullptr || shm_mq_get_sender(shm_mq_get_queue(worker.error_mqh)) != nullptr ||
-            GetBackgroundWorkerPid(worker.bgwhandle, &pid) != BGWH_STOPPED) {
-            continue;
+        bool stopped = WaitForBackgroundWorkerStartup(worker.bgwhandle, &pid) == BGWH_STOPPED;
+        if (stopped && shm_mq_get_sender(shm_mq_get_queue(worker.error_mqh)) == nullptr) {
+            shm_mq_detach(worker.error_mqh);
+            worker.error_mqh = nullptr;
+        } else {
+            started++;
         }
-        shm_mq_detach(worker.error_mqh);
-        worker.error_mqh = nullptr;
     }
+    RESUME_INTERRUPTS();
+    return started;
 }
 
 void link_in_parallel(Builder& builder, SharedBuild& told, int workers) {
@@ -100,13 +105,12 @@ void link_in_parallel(Builder& builder, SharedBuild& told, int workers) {
 
     int phase = BarrierAttach(&shared->barrier);
     LaunchParallelWorkers(context);
-    if (context->nworkers_launched < workers) {
-        ereport(NOTICE, errmsg("hnsw graph is built with %d of %d planned parallel workers",
-                               context->nworkers_launched, workers),
+    int started = count_started(context);
+    if (started < workers) {
+        ereport(NOTICE, errmsg("hnsw graph is built with %d of %d planned parallel workers", started, workers),
                 errhint("Increase max_parallel_workers or max_worker_processes."));
     }
     participate(builder, &shared->barrier, phase);
-    forget_unstarted(context);
     WaitForParallelWorkersToFinish(context);
     DestroyParallelContext(context);
     ExitParallelMode();
