@@ -167,6 +167,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     MemoryContext outer = MemoryContextSwitchTo(context);
     GraphParameters parameters{index.dim(), index.m(), index.meta.ef_construction, index.codec};
     auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters);
+    b->index.logged = false;
     b->workers = pg::planned_build_workers(heap, rel, info);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
     b->scratch.resize_uninitialized(index.dim());
@@ -178,6 +179,9 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     set_build_phase(BuildPhase::loading, static_cast<int64>(b->expected));
     double heap_rows = table_index_build_scan(heap, rel, info, false, true, add_row, b, nullptr);
     if (b->inserter == nullptr) finish_graph(*b);
+    if (RelationNeedsWAL(rel)) {
+        log_newpage_range(rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(rel), true);
+    }
 
     auto* result = static_cast<IndexBuildResult*>(MemoryContextAlloc(outer, sizeof(IndexBuildResult)));
     result->heap_tuples = heap_rows;

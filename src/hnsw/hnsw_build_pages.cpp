@@ -215,9 +215,6 @@ void write_graph(HnswIndex& index, const MemoryGraph& graph, BuildRows& rows, Me
         meta.entry_level = graph.levels[graph.entry()];
     }
     write_meta(b);
-    if (RelationNeedsWAL(index.rel)) {
-        log_newpage_range(index.rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index.rel), true);
-    }
 }
 
 }  // namespace vext::hnsw

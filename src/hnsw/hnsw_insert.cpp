@@ -119,10 +119,10 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         if (!is_live(node) || memcmp(code_at(index_, node), code, index_.layout.code_bytes) != 0) return false;
         if (!ItemPointerIsValid(&node->tid)) {
-            GenericXLogState* record = GenericXLogStart(index_.rel);
-            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            page::PageChange record{index_.rel, index_.logged};
+            Page page = record.add(pin.buffer());
             node_at(index_, page, nodes.slot(number))->tid = *tid;
-            GenericXLogFinish(record);
+            record.finish();
             return true;
         }
         head = node->posting;
@@ -133,11 +133,11 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
             pg::ContentLock posting_lock{posting_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
             auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
             if (posting->node == number && posting->count < kPostingCapacity) {
-                GenericXLogState* record = GenericXLogStart(index_.rel);
-                Page page = GenericXLogRegisterBuffer(record, posting_pin.buffer(), 0);
+                page::PageChange record{index_.rel, index_.logged};
+                Page page = record.add(posting_pin.buffer());
                 posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
                 entries_of(posting)[posting->count++] = {*tid, 0};
-                GenericXLogFinish(record);
+                record.finish();
                 return true;
             }
         }
@@ -162,10 +162,10 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         if (is_live(node) && node->posting == head &&
             memcmp(code_at(index_, node), code, index_.layout.code_bytes) == 0) {
-            GenericXLogState* record = GenericXLogStart(index_.rel);
-            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            page::PageChange record{index_.rel, index_.logged};
+            Page page = record.add(pin.buffer());
             node_at(index_, page, nodes.slot(number))->posting = claim.number;
-            GenericXLogFinish(record);
+            record.finish();
             done = true;
         }
     }
@@ -175,10 +175,10 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
     {
         pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        page::PageChange record{index_.rel, index_.logged};
+        Page page = record.add(pin.buffer());
         free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
-        GenericXLogFinish(record);
+        record.finish();
     }
     list_page(index_, PageKind::postings, shape.block(claim.number));
     return add_row(number, code, tid);
@@ -218,12 +218,12 @@ void HnswInserter::write_base_row(SlotNumber number) {
     if (store_.find_row(number, 0, &row)) {
         pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        LinkView view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
+        page::PageChange record{index_.rel, index_.logged};
+        LinkView view = store_.view_row(record.add(pin.buffer()), row);
         if (view.count == nullptr) page::report_corrupted(index_.rel, row.block, "a node without its links");
         *view.count = static_cast<uint16>(links.count);
         memcpy(view.links, links.nodes, links.count * sizeof(SlotNumber));
-        GenericXLogFinish(record);
+        record.finish();
         return;
     }
     SlotClaim claim = claim_slot(index_, PageKind::base_links);
@@ -235,10 +235,10 @@ void HnswInserter::write_base_row(SlotNumber number) {
     const SlotShape& nodes = index_.layout.nodes;
     pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+    page::PageChange record{index_.rel, index_.logged};
+    Page page = record.add(pin.buffer());
     *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
-    GenericXLogFinish(record);
+    record.finish();
 }
 
 void HnswInserter::write_upper_rows(SlotNumber number, int level) {
@@ -256,10 +256,10 @@ void HnswInserter::write_upper_rows(SlotNumber number, int level) {
     const SlotShape& nodes = index_.layout.nodes;
     pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+    page::PageChange record{index_.rel, index_.logged};
+    Page page = record.add(pin.buffer());
     node_at(index_, page, nodes.slot(number))->upper = above;
-    GenericXLogFinish(record);
+    record.finish();
 }
 
 bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) {
@@ -272,11 +272,11 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     format::HnswMeta* meta = meta_of(pin.page());
     if (!wanted(meta->entry, static_cast<int>(meta->entry_level))) return false;
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    meta = meta_of(GenericXLogRegisterBuffer(record, pin.buffer(), 0));
+    page::PageChange record{index_.rel, index_.logged};
+    meta = meta_of(record.add(pin.buffer()));
     meta->entry = node;
     meta->entry_level = static_cast<uint32>(level);
-    GenericXLogFinish(record);
+    record.finish();
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "hnsw/hnsw_linker.h"
+#include "page/page_change.h"
 
 namespace vext::hnsw {
 
@@ -36,11 +37,11 @@ HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumbe
     if (*view.count != seen_count || memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
         return Replaced::changed;
     }
-    GenericXLogState* record = GenericXLogStart(store_.index().rel);
-    view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
+    page::PageChange record{store_.index().rel, store_.index().logged};
+    view = store_.view_row(record.add(pin.buffer()), row);
     memcpy(view.links, links, count * sizeof(SlotNumber));
     *view.count = static_cast<uint16>(count);
-    GenericXLogFinish(record);
+    record.finish();
     return Replaced::done;
 }
 

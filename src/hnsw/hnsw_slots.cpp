@@ -83,8 +83,8 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, SlotClai
         char* slot = page::slot_at(page, shape, i);
         if (*flags_of(kind, slot) == 0) *full = false;
         if (!usable(kind, slot)) continue;
-        claim->record = GenericXLogStart(index.rel);
-        Page copy = GenericXLogRegisterBuffer(claim->record, buffer, 0);
+        claim->record = {index.rel, index.logged};
+        Page copy = claim->record.add(buffer);
         claim->buffer = buffer;
         claim->slot = page::slot_at(copy, shape, i);
         claim->number = shape.number(block, i);
@@ -108,13 +108,13 @@ void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
         full = *flags_of(kind, page::slot_at(page, shape, i)) != 0;
     }
     if (full) {
-        GenericXLogState* record = GenericXLogStart(index.rel);
-        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
-        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(buffer));
         *head_of(meta_copy, kind) = tail->next_free;
         tail->next_free = InvalidBlockNumber;
         tail->listed = 0;
-        GenericXLogFinish(record);
+        record.finish();
     }
     UnlockReleaseBuffer(buffer);
     UnlockReleaseBuffer(meta);
@@ -132,9 +132,9 @@ void add_page(const HnswIndex& index, PageKind kind) {
     }
     Buffer buffer = pg::extend_relation(index.rel);
     BlockNumber block = BufferGetBlockNumber(buffer);
-    GenericXLogState* record = GenericXLogStart(index.rel);
-    page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape);
-    GenericXLogFinish(record);
+    page::PageChange record{index.rel, index.logged};
+    page::init_page(record.add(buffer, GENERIC_XLOG_FULL_IMAGE), shape);
+    record.finish();
     UnlockReleaseBuffer(buffer);
     list_page(index, kind, block);
 }
@@ -142,7 +142,7 @@ void add_page(const HnswIndex& index, PageKind kind) {
 }  // namespace
 
 void SlotClaim::publish() {
-    GenericXLogFinish(record);
+    record.finish();
     UnlockReleaseBuffer(buffer);
 }
 
@@ -201,13 +201,13 @@ void list_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     if (!page::tail_of(BufferGetPage(buffer))->listed) {
-        GenericXLogState* record = GenericXLogStart(index.rel);
-        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
-        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(buffer));
         tail->next_free = *head_of(meta_copy, kind);
         tail->listed = 1;
         *head_of(meta_copy, kind) = block;
-        GenericXLogFinish(record);
+        record.finish();
     }
     UnlockReleaseBuffer(buffer);
     UnlockReleaseBuffer(meta);
