@@ -59,7 +59,7 @@ private:
         const Batch& b = graph_.batches[batch];
         uint32_t end = graph_.batches[batch + 1].begin;
         if (batch == 0) {
-            clear_rows(graph_.order[0]);
+            if (graph_.claims[0].linked.fetch_add(1, std::memory_order_relaxed) == 0) clear_rows(graph_.order[0]);
             return;
         }
         BuildSearch<V>* active[kSearches];
