@@ -20,7 +20,7 @@ namespace {
 
 // Nothing is freed, as in a memory context; what is allocated can be reached from here.
 std::mutex allocations_lock;
-std::vector<void*> allocations;
+std::vector<void*>& allocations = *new std::vector<void*>;  // not destroyed at exit
 
 struct Malloc {
     void* resize(void* old, size_t bytes) const {
