@@ -1,10 +1,10 @@
 // CREATE INDEX: rows are coded as they are read, the graph is built in memory over the codes, then the pages are
-// written in one go. Rows that no longer fit into maintenance_work_mem are inserted into the pages one by one.
+// written in one go. Rows that no longer fit into maintenance_work_mem are inserted into the pages.
 #include <cstring>
 #include <new>
 
 #include "hnsw/hnsw_build.h"
-#include "hnsw/hnsw_insert.h"
+#include "hnsw/hnsw_build_rest.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
 
@@ -65,11 +65,12 @@ struct Build {
     MemoryContext context;
     MemoryContext row_context = nullptr;  // reset after each row
     int workers = 0;
+    bool concurrent = false;
     BuildRows rows;
     MemoryContext table_memory;
     CodeTable codes;  // in it, and only needed while rows are loaded
     ArenaVec<float> scratch;
-    HnswInserter* inserter = nullptr;  // once the graph is on pages
+    RestOfBuild* rest = nullptr;  // once the graph is on pages
     uint8* row_code = nullptr;
     double expected = 0;  // rows, by the server's estimate
     double indexed = 0;
@@ -126,8 +127,8 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
     finish_graph(b);
     MemoryContextSwitchTo(outer);
     set_build_phase(BuildPhase::loading, static_cast<int64>(b.expected));
-    void* place = MemoryContextAlloc(b.context, sizeof(HnswInserter));
-    b.inserter = new (place) HnswInserter(b.index, b.context);
+    void* place = MemoryContextAlloc(b.context, sizeof(RestOfBuild));
+    b.rest = new (place) RestOfBuild(b.index, b.context, b.workers, b.concurrent);
 }
 
 void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void* state) {
@@ -135,10 +136,10 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     if (is_null[0]) return;
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
-    if (b.inserter == nullptr) {
+    if (b.rest == nullptr) {
         load_row(b, value.elements, tid);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {
-        b.inserter->insert(b.row_code, tid);
+        b.rest->add(b.row_code, tid);
         b.indexed++;
     }
     MemoryContextSwitchTo(outer);
@@ -168,6 +169,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     GraphParameters parameters{index.dim(), index.m(), index.meta.ef_construction, index.codec};
     auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters);
     b->index.logged = false;
+    b->concurrent = info->ii_Concurrent;
     b->workers = pg::planned_build_workers(heap, rel, info);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
     b->scratch.resize_uninitialized(index.dim());
@@ -178,7 +180,11 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     table_relation_estimate_size(heap, nullptr, &pages, &b->expected, &visible);
     set_build_phase(BuildPhase::loading, static_cast<int64>(b->expected));
     double heap_rows = table_index_build_scan(heap, rel, info, false, true, add_row, b, nullptr);
-    if (b->inserter == nullptr) finish_graph(*b);
+    if (b->rest == nullptr) {
+        finish_graph(*b);
+    } else {
+        b->rest->finish();
+    }
     if (RelationNeedsWAL(rel)) {
         log_newpage_range(rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(rel), true);
     }

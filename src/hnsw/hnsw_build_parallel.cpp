@@ -5,8 +5,8 @@
 
 #include "hnsw/hnsw_build.h"
 #include "hnsw/hnsw_build_graph.h"
+#include "index/build_workers.h"
 #include "pg/guards.h"
-#include "pg/shared_memory.h"
 
 namespace vext::hnsw {
 namespace {
@@ -21,12 +21,8 @@ struct SharedBuild {
     uint32 n, batch_count;
     uint64 upper_words;
     int parts;
-    uint64 query_id;
     Barrier barrier;  // its phase is the phase of the build
 };
-
-constexpr uint64 kBuildKey = 1;
-constexpr uint64 kQueryKey = 2;
 
 // One participant, as GraphBuilder sees it.
 struct BuildTeam {
@@ -66,66 +62,25 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
     return graph;
 }
 
-// How many workers were started. The server raises an ERROR when it hears that one could not be (no process to be had);
-// the others can do its work, so such a worker is forgotten before the server looks.
-int count_started(ParallelContext* context) {
-    int started = 0;
-    HOLD_INTERRUPTS();
-    for (int i = 0; i < context->nworkers_launched; i++) {
-        ParallelWorkerInfo& worker = context->worker[i];
-        pid_t pid;
-        bool stopped = WaitForBackgroundWorkerStartup(worker.bgwhandle, &pid) == BGWH_STOPPED;
-        if (stopped && shm_mq_get_sender(shm_mq_get_queue(worker.error_mqh)) == nullptr) {
-            shm_mq_detach(worker.error_mqh);
-            worker.error_mqh = nullptr;
-        } else {
-            started++;
-        }
-    }
-    RESUME_INTERRUPTS();
-    return started;
-}
-
-void link_in_parallel(Builder& builder, SharedBuild& told, int workers) {
-    EnterParallelMode();
-    ParallelContext* context = CreateParallelContext("vectorext", "vext_hnsw_build_worker", workers);
-    const char* query = debug_query_string != nullptr ? debug_query_string : "";
-    size_t query_bytes = strlen(query) + 1;
-    shm_toc_estimate_chunk(&context->estimator, sizeof(SharedBuild));
-    shm_toc_estimate_chunk(&context->estimator, query_bytes);
-    shm_toc_estimate_keys(&context->estimator, 2);
-    InitializeParallelDSM(context);
-    auto* shared = static_cast<SharedBuild*>(shm_toc_allocate(context->toc, sizeof(SharedBuild)));
+void link_in_parallel(Builder& builder, const SharedBuild& told, int workers) {
+    void* memory;
+    ParallelContext* context = index::prepare_workers("vext_hnsw_build_worker", workers, sizeof(SharedBuild), &memory);
+    auto* shared = static_cast<SharedBuild*>(memory);
     *shared = told;
     BarrierInit(&shared->barrier, 0);
-    shm_toc_insert(context->toc, kBuildKey, shared);
-    auto* text = static_cast<char*>(shm_toc_allocate(context->toc, query_bytes));
-    memcpy(text, query, query_bytes);
-    shm_toc_insert(context->toc, kQueryKey, text);
-
     int phase = BarrierAttach(&shared->barrier);
-    LaunchParallelWorkers(context);
-    int started = count_started(context);
-    if (started < workers) {
-        ereport(NOTICE, errmsg("hnsw graph is built with %d of %d planned parallel workers", started, workers),
-                errhint("Increase max_parallel_workers or max_worker_processes."));
-    }
+    index::launch_workers(context);
     participate(builder, &shared->barrier, phase);
-    WaitForParallelWorkersToFinish(context);
-    DestroyParallelContext(context);
-    ExitParallelMode();
+    index::end_workers(context);
 }
 
 // Whether a segment for the graph can be had. If not, the memory of this process serves as well, if only this process.
 bool has_room(const HnswIndex& index, size_t bytes) {
-    // What the parallel machinery itself takes comes on top.
-    constexpr size_t kSpare = size_t{4} << 20;
-    size_t room = pg::free_shared_memory();
-    if (room >= bytes + kSpare) return true;
+    if (index::has_shared_memory(bytes)) return true;
     ereport(NOTICE,
             errmsg("not enough shared memory to build index \"%s\" with parallel workers",
                    RelationGetRelationName(index.rel)),
-            errdetail("The graph takes %zu kB, and %zu kB are free.", bytes / 1024, room / 1024),
+            errdetail("The graph takes %zu kB.", bytes / 1024),
             errhint("Enlarge /dev/shm, which is small in containers unless told otherwise."));
     return false;
 }
@@ -202,7 +157,6 @@ BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext con
         told.batch_count = graph.batch_count;
         told.upper_words = graph.upper_words;
         told.parts = team.part_count;
-        told.query_id = pgstat_get_my_query_id();
         link_in_parallel(*builder, told, workers);
     } else {
         for (uint32 phase = 0; phase < builder->phases(); phase++) builder->work(phase);
@@ -213,18 +167,14 @@ BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext con
 
 }  // namespace vext::hnsw
 
-// What a parallel worker runs; CreateParallelContext finds it by name.
+// What a parallel worker runs; the server finds it by name.
 extern "C" {
 PGDLLEXPORT void vext_hnsw_build_worker(dsm_segment*, shm_toc* toc);
 
 void vext_hnsw_build_worker(dsm_segment*, shm_toc* toc) {
     using namespace vext;
     using namespace vext::hnsw;
-    auto* shared = static_cast<SharedBuild*>(shm_toc_lookup(toc, kBuildKey, false));
-    debug_query_string = static_cast<const char*>(shm_toc_lookup(toc, kQueryKey, false));
-    pgstat_report_activity(STATE_RUNNING, debug_query_string);
-    pgstat_report_query_id(shared->query_id, false);
-
+    auto* shared = static_cast<SharedBuild*>(index::begin_worker(toc));
     dsm_segment* segment = dsm_attach(shared->segment);
     if (segment == nullptr) elog(ERROR, "could not map the graph that is being built");
     {

@@ -21,11 +21,11 @@ inline Buffer extend_fork(Relation rel, ForkNumber fork) {
 #if PG_VERSION_NUM >= 160000
     return ExtendBufferedRel(BMR_REL(rel), fork, nullptr, EB_LOCK_FIRST);
 #else
-    bool shared = !RELATION_IS_LOCAL(rel);
-    if (shared) LockRelationForExtension(rel, ExclusiveLock);
+    // Also where the relation is of this transaction: parallel workers may be building it with us.
+    LockRelationForExtension(rel, ExclusiveLock);
     Buffer buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, nullptr);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    if (shared) UnlockRelationForExtension(rel, ExclusiveLock);
+    UnlockRelationForExtension(rel, ExclusiveLock);
     return buffer;
 #endif
 }

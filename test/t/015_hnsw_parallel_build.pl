@@ -41,7 +41,7 @@ foreach my $workers (1, 2, 4, 0)
 {
 	my ($same, $said) = build($workers);
 	is($same, $alone, "the same graph with $workers workers");
-	unlike($said, qr/NOTICE:  hnsw/, 'all planned workers came');
+	unlike($said, qr/NOTICE:  index is built/, 'all planned workers came');
 }
 my $recall = recall($node, dims => 64);
 cmp_ok($recall, '>=', 0.97, "recall of a parallel build ($recall)");
@@ -139,7 +139,7 @@ $node->append_conf('postgresql.conf', 'max_worker_processes = 0');
 $node->restart;
 my ($none, $notice) = build(2, name => ' where there are none');
 is($none, $before, 'the same graph');
-like($notice, qr/NOTICE:  hnsw graph is built with 0 of 2 planned parallel workers/, 'and a notice');
+like($notice, qr/NOTICE:  index is built with 0 of 2 planned parallel workers/, 'and a notice');
 
 log_is_clean($node);
 $node->stop;
