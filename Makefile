@@ -1,6 +1,6 @@
 # vectorext: `make help` lists the targets.
 #
-# The targets that need no PostgreSQL (help, demo, check-all, unit, lint, bench-kernels) work before pg_config exists;
+# The targets that need no PostgreSQL (help, demo, check-all, check-clients, unit, lint, bench-kernels) work before pg_config exists;
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
@@ -16,6 +16,7 @@ help:
 	@echo "make uninstall-as-vector  takes the name away again"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
+	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
 	@echo "make bench-kernels   ns and GB/s of every kernel and instruction set (DIM=384)"
@@ -27,6 +28,9 @@ demo:
 
 check-all:
 	./test/run
+
+check-clients:
+	./test/clients/run
 
 lint:
 	@for l in test/lint/*.sh; do echo "# $$l"; $$l || exit 1; done
@@ -71,10 +75,10 @@ SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -m
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
-.PHONY: help demo check-all lint unit bench-kernels dist
+.PHONY: help demo check-all check-clients lint unit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-clients lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)

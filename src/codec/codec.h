@@ -24,13 +24,14 @@ using Key = float;
 struct Query {
     const uint8_t* code;
     uint32_t dim;
-    double root_dim;          // of dim
-    double lo, step;          // sq8: the affine map of the code
-    double step_sum;          // step * sum of the code
-    double sq;                // step^2 * sum of squares of the code
-    double norm;              // an upper bound of the norm of the coded vector
-    double residual;          // norm of what the code lost, rounded up
-    double magnitude;         // largest |value| the code can stand for
+    double root_dim;   // of dim
+    double top;        // sq8, sq4: the largest code
+    double lo, step;   // the affine map of the code
+    double step_sum;   // step * sum of the code
+    double sq;         // step^2 * sum of squares of the code
+    double norm;       // an upper bound of the norm of the coded vector
+    double residual;   // norm of what the code lost, rounded up
+    double magnitude;  // largest |value| the code can stand for
 };
 
 struct Codec {
@@ -45,20 +46,27 @@ struct Codec {
 
     // Bytes of a code of `dim` dimensions, factors included.
     size_t (*bytes)(uint32_t dim);
-    // Writes the code of `dim` elements (bits, of Element::bit). False: the value is not indexed (zero norm under cosine).
-    // `scratch` holds dim floats.
+    // Writes the code of `dim` elements (bits, of Element::bit). False: the value is not indexed (zero norm under
+    // cosine). `scratch` holds dim floats.
     bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
     void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
     void (*score)(const Query& query, const uint8_t* const* codes, size_t n, Key* keys);
     // A certain lower bound of what the SQL operator computes for any row of a code, whatever the order of summation
     // in the operator, and under overflow and underflow: lower_bound(query, key, slack(query, code)). A slack of
-    // infinity promises nothing.
+    // infinity promises nothing. Of an uncertain codec: it holds for nearly all.
     float (*slack)(const Query& query, const uint8_t* code);
     float (*lower_bound)(const Query& query, Key key, float slack);
+    // The bounds are only likely to hold: a scan must look at the rows itself.
+    bool uncertain = false;
+    // Whose bytes, encode and prepare make the queries of a scan, where that is another codec's.
+    CodecId query_codec = CodecId{};
 };
 
 // The row of the table, or nullptr where there is none.
 const Codec* find(CodecId id, Element element, Metric metric);
+
+// What codes the queries of a scan.
+const Codec& query_codec(const Codec& codec);
 
 // What an index takes when its options do not say.
 CodecId default_codec(Element element);

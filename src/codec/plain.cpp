@@ -113,19 +113,53 @@ float bound_rounded(const Query&, Key key, float slack) {
 }
 
 template <Element E>
-constexpr Codec kL2 = {CodecId::none, E, Metric::l2, true, 1.1025f, dense_bytes<E>, encode_dense<E, Metric::l2>,
-                       prepare, score_dense<E, Metric::l2>, no_slack, bound_l2};
+constexpr Codec kL2 = {CodecId::none,
+                       E,
+                       Metric::l2,
+                       true,
+                       1.1025f,
+                       dense_bytes<E>,
+                       encode_dense<E, Metric::l2>,
+                       prepare,
+                       score_dense<E, Metric::l2>,
+                       no_slack,
+                       bound_l2};
 template <Element E>
-constexpr Codec kInnerProduct = {CodecId::none, E, Metric::inner_product, true, 1, dense_bytes<E>,
-                                 encode_dense<E, Metric::inner_product>, prepare,
-                                 score_dense<E, Metric::inner_product>, no_slack, bound_key};
+constexpr Codec kInnerProduct = {CodecId::none,
+                                 E,
+                                 Metric::inner_product,
+                                 true,
+                                 1,
+                                 dense_bytes<E>,
+                                 encode_dense<E, Metric::inner_product>,
+                                 prepare,
+                                 score_dense<E, Metric::inner_product>,
+                                 no_slack,
+                                 bound_key};
 template <Element E>
-constexpr Codec kCosine = {CodecId::none, E, Metric::cosine, false, 1.1025f, dense_bytes<E>,
-                           encode_dense<E, Metric::cosine>, prepare, score_dense<E, Metric::cosine>, cosine_slack<E>,
+constexpr Codec kCosine = {CodecId::none,
+                           E,
+                           Metric::cosine,
+                           false,
+                           1.1025f,
+                           dense_bytes<E>,
+                           encode_dense<E, Metric::cosine>,
+                           prepare,
+                           score_dense<E, Metric::cosine>,
+                           cosine_slack<E>,
                            bound_rounded};
 template <Element E>
-constexpr Codec kL1 = {CodecId::none, E, Metric::l1, true, 1.05f, dense_bytes<E>, encode_dense<E, Metric::l1>,
-                       prepare, score_dense<E, Metric::l1>, no_slack, bound_key};
+constexpr Codec kL1 = {CodecId::none,
+                       E,
+                       Metric::l1,
+                       true,
+                       1.05f,
+                       dense_bytes<E>,
+                       encode_dense<E, Metric::l1>,
+                       prepare,
+                       score_dense<E, Metric::l1>,
+                       no_slack,
+                       bound_key};
 
 // ---- bits ----------------------------------------------------------------------------------------------------
 
@@ -152,14 +186,21 @@ void score_jaccard(const Query& q, const uint8_t* const* codes, size_t n, Key* k
 }
 
 // A relaxed pruning was not measured for these.
-constexpr Codec kHamming = {CodecId::none, Element::bit, Metric::hamming, true, 1, bit_bytes, encode_bits,
-                            prepare, score_hamming, no_slack, bound_key};
-constexpr Codec kJaccard = {CodecId::none, Element::bit, Metric::jaccard, false, 1, bit_bytes, encode_bits,
-                            prepare, score_jaccard, no_slack, bound_rounded};
+constexpr Codec kHamming = {CodecId::none, Element::bit, Metric::hamming, true,     1,        bit_bytes,
+                            encode_bits,   prepare,      score_hamming,   no_slack, bound_key};
+constexpr Codec kJaccard = {CodecId::none, Element::bit,  Metric::jaccard, false,        1, bit_bytes, encode_bits,
+                            prepare,       score_jaccard, no_slack,        bound_rounded};
 
-constexpr Codec kCodecs[] = {kL2<Element::f32>, kInnerProduct<Element::f32>, kCosine<Element::f32>, kL1<Element::f32>,
-                             kL2<Element::f16>, kInnerProduct<Element::f16>, kCosine<Element::f16>, kL1<Element::f16>,
-                             kHamming,          kJaccard};
+constexpr Codec kCodecs[] = {kL2<Element::f32>,
+                             kInnerProduct<Element::f32>,
+                             kCosine<Element::f32>,
+                             kL1<Element::f32>,
+                             kL2<Element::f16>,
+                             kInnerProduct<Element::f16>,
+                             kCosine<Element::f16>,
+                             kL1<Element::f16>,
+                             kHamming,
+                             kJaccard};
 
 }  // namespace
 

@@ -26,6 +26,7 @@ struct OptionValues {
 relopt_enum_elt_def kQuantizations[] = {
     {"none", static_cast<int>(codec::CodecId::none)},
     {"sq8", static_cast<int>(codec::CodecId::sq8)},
+    {"sq4", static_cast<int>(codec::CodecId::sq4)},
     {nullptr, 0},
 };
 

@@ -12,7 +12,7 @@ namespace vext::hnsw {
 
 // What a participant does. A Team says where the others are:
 //   size_t parts()            into how many parts the targets of a batch are divided: any number
-//   void step(done)           called every few points: progress and interrupts
+//   void step(done)           called often, for interrupts; done is how many points are in, or kNoNode
 template <template <typename> class V, typename Source, typename Team>
 class GraphBuilder {
 public:
@@ -67,7 +67,7 @@ private:
         auto start_next = [&](BuildSearch<V>* search) {
             uint32_t i = graph_.claims[batch].linked.fetch_add(1, std::memory_order_relaxed);
             if (i >= end - b.begin) return false;
-            if (i % 16 == 0) team_.step(b.begin + i);
+            team_.step(i % 16 == 0 ? b.begin + i : kNoNode);
             clear_rows(graph_.order[b.begin + i]);
             search->start(graph_.order[b.begin + i], b.entry, p_.ef_construction);
             return true;
@@ -108,10 +108,14 @@ private:
 
     // The heuristic's choice of the candidates, which ascend, becomes a node's row.
     void write_row(uint32_t node, int level, size_t max) {
-        size_t n = select_neighbors(*p_.codec, p_.dim, candidates_.span(), max, candidates_.data());
+        size_t n = select_neighbors(*p_.codec, p_.dim, candidates_.span(), max, p_.max_links(level), candidates_.data());
+        size_t settled = 0;
         uint32_t* row = graph_.row(node, level);
-        for (size_t i = 0; i < n; i++) row[1 + i] = candidates_[i].node;
-        MemoryGraph::set_counts(row, n, n);
+        for (size_t i = 0; i < n; i++) {
+            row[1 + i] = candidates_[i].node;
+            settled += candidates_[i].settled;
+        }
+        MemoryGraph::set_counts(row, n, settled);
     }
 
     // ---- phase 2: edges back from the chosen neighbours

@@ -90,7 +90,7 @@ BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
 void place(const Writing& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.n;
-    page_order(b.graph, layout.nodes.per_page, p.order, p.queue, p.placed);
+    page_order(b.graph, layout.nodes.per_page, p.order, p.queue, p.placed, [] { CHECK_FOR_INTERRUPTS(); });
     p.numbers.resize(n, kNoSlot);
     p.upper.resize(n, kNoSlot);
     p.posting.resize(n, kNoSlot);

@@ -38,13 +38,17 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     double nodes = std::max(info->tuples, 1.0);
     double index_pages = std::max<double>(info->pages, 1);
     double scored = nodes_scored(nodes, m, settings.ef_search);
-    auto distinct_pages = [&](double visits) { return index_pages * (1 - std::exp(-visits / index_pages)); };
+    // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that
+    // lie in the index: it is as good as small as the table.
+    double heap_pages = std::max<double>(info->rel->pages, 1);
+    double counted_pages = std::min(index_pages, heap_pages);
+    auto distinct_pages = [&](double visits) { return counted_pages * (1 - std::exp(-visits / counted_pages)); };
     double page_cost = spc_random_page_cost * kCachedPageShare;
     double node_cost = cpu_index_tuple_cost + cpu_operator_cost;
 
     *startup = scored * node_cost + distinct_pages(scored) * page_cost;
     double rest = nodes - std::min(nodes, static_cast<double>(settings.ef_search));
-    *total = *startup + rest * node_cost * m + index_pages * spc_random_page_cost + nodes * cpu_index_tuple_cost;
+    *total = *startup + rest * node_cost * m + counted_pages * spc_random_page_cost + nodes * cpu_index_tuple_cost;
     *pages = index_pages;
     (void)root;
     (void)loop_count;

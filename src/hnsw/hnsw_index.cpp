@@ -38,6 +38,15 @@ uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
     return low;
 }
 
+// The name of a codec with shorter codes for the same vectors, or nullptr.
+const char* smaller_codec(const codec::Codec& codec) {
+    for (auto id : {codec::CodecId::sq8, codec::CodecId::sq4}) {
+        const codec::Codec* other = codec::find(id, codec.element, codec.metric);
+        if (other != nullptr && other->bytes(1000) < codec.bytes(1000)) return codec::codec_name(id);
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 HnswMeta* meta_of(Page page) { return reinterpret_cast<HnswMeta*>(page::slot_at(page, kMetaShape, 0)); }
@@ -63,17 +72,14 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     index.codec = codec::find(id, meaning.element, meaning.metric);
     if (index.codec == nullptr) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("quantization \"%s\" is not supported for this operator class",
-                       codec::codec_name(id)));
+                errmsg("quantization \"%s\" is not supported for this operator class", codec::codec_name(id)));
     }
     uint32 limit = max_dimensions(index.codec, 0);
     if (static_cast<uint32>(dimensions) > limit) {
+        const char* smaller = smaller_codec(*index.codec);
         ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                 errmsg("column cannot have more than %u dimensions for hnsw index", limit),
-                codec::find(codec::CodecId::sq8, meaning.element, meaning.metric) != nullptr &&
-                        id == codec::CodecId::none
-                    ? errhint("quantization = 'sq8' takes less room.")
-                    : 0);
+                smaller == nullptr ? 0 : errhint("quantization = '%s' takes less room.", smaller));
     }
     size_t code_bytes = index.codec->bytes(static_cast<uint32>(dimensions));
     index.layout = make_layout(code_bytes, static_cast<uint32>(options.m), 0);

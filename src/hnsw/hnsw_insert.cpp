@@ -52,7 +52,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
-    store_.set_query(code, false);
+    store_.set_query(code, *index_.codec, false);
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
         descend(store_, entry.node, from, l, index_.meta.ef_construction, 0, pool_, seen_);
         search_layer(store_, l, pool_, seen_);
@@ -89,8 +89,8 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
         if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
     }
     LevelLinks& links = levels_[static_cast<size_t>(level)];
-    links.count =
-        select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), neighbors_.data());
+    links.count = select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), index_.max_links(level),
+                                   neighbors_.data());
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }
 

@@ -20,7 +20,7 @@ public:
 private:
     struct LevelLinks {
         size_t count;
-        SlotNumber nodes[kMaxM];
+        SlotNumber nodes[kMaxLinks];
     };
 
     void choose_links(SlotNumber self, int level);

@@ -23,7 +23,7 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
     }
     for (Neighbor& x : neighbors_.span()) index.codec->score(base, &x.code, 1, &x.key);
     std::sort(neighbors_.begin(), neighbors_.end(), nearer);
-    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, neighbors_.data());
+    size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, max, neighbors_.data());
     for (size_t i = 0; i < kept; i++) nodes[i] = neighbors_[i].node;
     return kept;
 }

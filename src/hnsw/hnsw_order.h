@@ -7,9 +7,9 @@
 namespace vext::hnsw {
 
 // order[i] is the node at place i. Breadth first from the entry point, page by page: a page is filled with a node,
-// its neighbours, theirs, and so on. `queue` and `placed` are working memory.
-template <typename Numbers, typename Marks>
-void page_order(const MemoryGraph& graph, size_t per_page, Numbers& order, Numbers& queue, Marks& placed) {
+// its neighbours, theirs, and so on. `queue` and `placed` are working memory; `step()` is called page by page.
+template <typename Numbers, typename Marks, typename Step>
+void page_order(const MemoryGraph& graph, size_t per_page, Numbers& order, Numbers& queue, Marks& placed, Step step) {
     size_t n = graph.n;
     order.clear();
     queue.clear();
@@ -19,6 +19,7 @@ void page_order(const MemoryGraph& graph, size_t per_page, Numbers& order, Numbe
         order.push_back(node);
     };
     auto fill_page = [&](uint32_t seed) {
+        step();
         size_t head = order.size(), end = head + per_page;
         place(seed);
         for (size_t at = head; at < order.size(); at++) {

@@ -9,6 +9,7 @@
 #include "hnsw/hnsw_store.h"
 #include "index/heap_ahead.h"
 #include "index/opclass.h"
+#include "index/rerank.h"
 
 namespace vext::hnsw {
 
@@ -35,10 +36,18 @@ struct Result {
     Buffer heap_buffer;
 };
 
+// A row whose distance was looked up; the nearest comes first out of a heap.
+struct RankedRow {
+    double distance;
+    ItemPointerData tid;
+};
+
+bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.distance; }
+
 struct Scan {
     Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
         : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
-          unexpanded(memory), results(memory), rows(memory), ahead(heap) {}
+          unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
 
     MemoryContext context;
     HnswIndex index;
@@ -56,11 +65,14 @@ struct Scan {
     SlotNumber next_posting = kNoSlot;
     Result current{};
     index::HeapAhead ahead;
+    index::Rerank* rerank = nullptr;  // of an uncertain codec
+    ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     size_t ef = 0;
-    float last_bound = -HUGE_VALF;
-    bool drained = false;     // no further batch
-    bool every_row = false;   // no distance orders the rows: all are returned, block by block
-    bool null_bound = false;  // the query is NULL, else its norm is zero and all distances are NaN
+    double last_bound = -HUGE_VAL;  // that was handed out
+    float beyond = HUGE_VALF;       // the least bound that the batch left to the next one
+    bool drained = false;           // no further batch
+    bool every_row = false;         // no distance orders the rows: all are returned, block by block
+    bool null_bound = false;        // the query is NULL, else its norm is zero and all distances are NaN
     BlockNumber next_block = 0;
 };
 
@@ -86,10 +98,12 @@ void sort_results(Scan& s) {
 void take_results(Scan& s, size_t n) {
     float ceiling = -HUGE_VALF;
     s.results.clear();
+    s.beyond = HUGE_VALF;
     for (size_t i = 0; i < s.pool.size(); i++) {
         const Candidate& c = s.pool[i];
         if (i >= n) {
             s.spilled.push_back(c);
+            s.beyond = std::min(s.beyond, s.store.lower_bound(c));
             continue;
         }
         add_result(s, c);
@@ -117,9 +131,10 @@ void first_batch(Scan& s) {
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = static_cast<size_t>(settings.ef_search);
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    size_t spare = iterative && !s.index.codec->exact ? spare_entries(s.ef) : 0;
+    size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
-    take_results(s, s.pool.size());
+    // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
+    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : s.pool.size());
     s.drained = !iterative;
 }
 
@@ -140,11 +155,14 @@ void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
+        s.beyond = HUGE_VALF;
         sort_results(s);
         s.drained = true;
         return;
     }
-    s.ef = std::min(s.ef * 2, kMaxBatch);
+    // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
+    size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
+    s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
     // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
     ArenaVec<Candidate>& left = s.left;
     left.clear();
@@ -244,7 +262,7 @@ bool next_node(Scan& s) {
             }
         }
         const Result& c = next_of_results(s);
-        if (!s.every_row && c.bound < s.last_bound) {
+        if (!s.every_row && s.rerank == nullptr && c.bound < s.last_bound) {
             // A later batch found something nearer than what was handed out already.
             if (settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;
         }
@@ -255,7 +273,7 @@ bool next_node(Scan& s) {
         s.next_posting = c.posting;
         while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
         if (s.rows.empty()) continue;
-        if (!s.every_row) s.last_bound = std::max(s.last_bound, c.bound);
+        if (!s.every_row && s.rerank == nullptr) s.last_bound = std::max<double>(s.last_bound, c.bound);
         return true;
     }
 }
@@ -269,6 +287,40 @@ bool next_row(Scan& s) {
     return s.next_row < s.rows.size() || next_node(s);
 }
 
+// ---- rows in the order of their own distances ---------------------------------------------------------
+
+// So many wait at most: the rows of one code may be thousands, all about as far.
+constexpr size_t kMaxRanked = 4096;
+
+// Nothing that is known and was not looked up yet should be nearer.
+float least_to_come(const Scan& s) {
+    if (s.next_row < s.rows.size() || s.next_posting != kNoSlot) return s.current.bound;
+    return s.next_result < s.results.size() ? s.results[s.next_result].bound : s.beyond;
+}
+
+bool next_ranked(Scan& s, RankedRow* row) {
+    for (;;) {
+        if (!s.ranked.empty() && (s.ranked[0].distance <= least_to_come(s) || s.ranked.size() >= kMaxRanked)) {
+            std::pop_heap(s.ranked.begin(), s.ranked.end(), farther);
+            *row = s.ranked.back();
+            s.ranked.pop_back();
+            bool late = row->distance < s.last_bound;
+            if (late && settings.iterative_scan == static_cast<int>(IterativeScan::strict_order)) continue;
+            s.last_bound = std::max(s.last_bound, row->distance);
+            return true;
+        }
+        if (!next_row(s)) {
+            if (s.ranked.empty()) return false;
+            s.beyond = HUGE_VALF;
+            continue;
+        }
+        RankedRow found{0, s.rows[s.next_row++]};
+        if (!s.rerank->distance(found.tid, &found.distance)) continue;
+        s.ranked.push_back(found);
+        std::push_heap(s.ranked.begin(), s.ranked.end(), farther);
+    }
+}
+
 // ---- start -----------------------------------------------------------------------------------------
 
 Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
@@ -280,10 +332,14 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
                 errmsg("non-MVCC snapshots are not supported with hnsw"));
     }
     auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan->heapRelation, context);
-    s->code = static_cast<uint8*>(palloc0(s->index.layout.code_bytes));
     const ScanKeyData& order_by = scan->orderByData[0];
     if (order_by.sk_flags & SK_ISNULL) {
         s->every_row = s->null_bound = true;
+        return s;
+    }
+    if (s->index.meta.entry == kNoSlot) {
+        // Nothing to compare the query with: not an error whatever its dimensions, as for a sequential scan.
+        s->drained = true;
         return s;
     }
     uint32 dim = s->index.dim();
@@ -291,13 +347,24 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::VectorValue query = index::vector_value(element, order_by.sk_argument);
     index::check_dimensions(element, dim, query.dim);
     auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
-    if (!s->index.codec->encode(query.elements, dim, scratch, s->code)) {
+    const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
+    s->code = static_cast<uint8*>(palloc0(query_codec.bytes(dim)));
+    if (!query_codec.encode(query.elements, dim, scratch, s->code)) {
         s->every_row = true;
         return s;
     }
-    s->store.set_query(s->code, true);
+    if (s->index.codec->uncertain) {
+        s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
+    }
+    s->store.set_query(s->code, query_codec, true);
     first_batch(*s);
     return s;
+}
+
+// Gives back what is not memory alone.
+void release(ScanState* state) {
+    if (state->scan != nullptr && state->scan->rerank != nullptr) state->scan->rerank->end();
+    state->scan = nullptr;
 }
 
 }  // namespace
@@ -316,7 +383,7 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys) {
 
 void rescan(IndexScanDesc scan, ScanKey keys, int, ScanKey order_bys, int) {
     ScanState* state = state_of(scan);
-    state->scan = nullptr;
+    release(state);
     MemoryContextReset(state->context);
     if (keys != nullptr && scan->numberOfKeys > 0) {
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -337,9 +404,18 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
         MemoryContextSwitchTo(outer);
     }
     Scan& s = *state->scan;
+    scan->xs_recheck = false;
+    if (s.rerank != nullptr) {
+        RankedRow row;
+        if (!next_ranked(s, &row)) return false;
+        scan->xs_heaptid = row.tid;
+        scan->xs_recheckorderby = false;
+        scan->xs_orderbyvals[0] = Float8GetDatum(row.distance);
+        scan->xs_orderbynulls[0] = false;
+        return true;
+    }
     if (!next_row(s)) return false;
     scan->xs_heaptid = s.rows[s.next_row++];
-    scan->xs_recheck = false;
     scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row;
     scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row ? get_float8_nan() : s.current.bound);
     scan->xs_orderbynulls[0] = s.every_row && s.null_bound;
@@ -347,6 +423,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
 }
 
 void end_scan(IndexScanDesc scan) {
+    release(state_of(scan));
     MemoryContextDelete(state_of(scan)->context);
     pfree(scan->opaque);
     scan->opaque = nullptr;

@@ -34,9 +34,9 @@ public:
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
-    // `code` must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
-    void set_query(const uint8* code, bool bounds) {
-        index_.codec->prepare(code, index_.dim(), &query_);
+    // `code`, of codec `by`, must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
+    void set_query(const uint8* code, const codec::Codec& by, bool bounds) {
+        by.prepare(code, index_.dim(), &query_);
         bounds_ = bounds;
     }
 

@@ -90,11 +90,11 @@ VectorValue value_to_index(Element element, Datum datum, uint32 dim) {
 void check_dimensions(Element element, uint32 expected, uint32 found) {
     if (found == expected) return;
     if (element == Element::bit) {
-        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", expected, found));
+        ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", found, expected));
     }
     ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
             errmsg("different %s dimensions %u and %u", element == Element::f16 ? HalfElement::name : FloatElement::name,
-                   expected, found));
+                   found, expected));
 }
 
 }  // namespace vext::index

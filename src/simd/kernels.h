@@ -53,17 +53,21 @@ struct Kernels {
     uint32_t (*dot_u8)(const uint8_t* a, const uint8_t* b, size_t dim) noexcept;
     void (*dot_u8_many)(const uint8_t* query, const uint8_t* const* rows, size_t n, size_t dim,
                         uint32_t* out) noexcept;
+    // 4-bit codes, packed: the first half of the dimensions (the larger one) in the low nibbles, the rest in the high
+    // ones, (dim + 1) / 2 bytes; a last high nibble without a dimension is zero. dot_u8_u4: `a` has a byte each.
+    uint32_t (*dot_u8_u4)(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept;
+    uint32_t (*dot_u4)(const uint8_t* packed_a, const uint8_t* packed_b, size_t dim) noexcept;
     float (*l1_u8)(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept;
 
     // Bits, a byte holding eight of them: how many differ, and how many are set.
     uint64_t (*differing_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
     BitCounts (*common_bits)(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
 
-    // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8:
-    // code[i] = clamp(round((x[i] - lo) * inv_step), 0, 255), round half to even, in float, bit for bit the same on
+    // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8, top an integer up to 255:
+    // code[i] = clamp(round((x[i] - lo) * inv_step), 0, top), round half to even, in float, bit for bit the same on
     // every instruction set (no fused multiply-add); gives the sums of the codes.
     MinMax (*min_max_f32)(const float* x, size_t dim) noexcept;
-    CodeSums (*quantize_u8)(const float* x, size_t dim, float lo, float inv_step, uint8_t* code) noexcept;
+    CodeSums (*quantize_u8)(const float* x, size_t dim, float lo, float inv_step, float top, uint8_t* code) noexcept;
     // Sum over i of (x[i] - (lo + step code[i]))^2, and of |...|, each in double.
     double (*residual_sq_u8)(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept;
     double (*residual_abs_u8)(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept;

@@ -65,6 +65,23 @@ void dot_u8_many(const uint8_t* query, const uint8_t* const* rows, size_t n, siz
     for (size_t r = 0; r < n; r++) out[r] = dot_u8(query, rows[r], dim);
 }
 
+uint32_t nibble(const uint8_t* packed, size_t i, size_t dim) {
+    const size_t half = (dim + 1) / 2;
+    return i < half ? packed[i] & 15u : packed[i - half] >> 4u;
+}
+
+uint32_t dot_u8_u4(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept {
+    uint32_t s = 0;
+    for (size_t i = 0; i < dim; i++) s += a[i] * nibble(packed, i, dim);
+    return s;
+}
+
+uint32_t dot_u4(const uint8_t* packed_a, const uint8_t* packed_b, size_t dim) noexcept {
+    uint32_t s = 0;
+    for (size_t i = 0; i < dim; i++) s += nibble(packed_a, i, dim) * nibble(packed_b, i, dim);
+    return s;
+}
+
 float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept {
     float s = 0;
     for (size_t i = 0; i < dim; i++) s += std::fabs(delta + step_a * float(a[i]) - step_b * float(b[i]));
@@ -101,12 +118,12 @@ MinMax min_max_f32(const float* x, size_t dim) noexcept {
     return {lo + 0.0f, hi + 0.0f};  // -0 becomes 0
 }
 
-CodeSums quantize_u8(const float* x, size_t dim, float lo, float inv_step, uint8_t* code) noexcept {
+CodeSums quantize_u8(const float* x, size_t dim, float lo, float inv_step, float top, uint8_t* code) noexcept {
     CodeSums s{0, 0};
     for (size_t i = 0; i < dim; i++) {
         float v = (x[i] - lo) * inv_step;
         v = v > 0.0f ? v : 0.0f;
-        v = v < 255.0f ? v : 255.0f;
+        v = v < top ? v : top;
         const auto c = uint8_t(std::nearbyint(v));
         code[i] = c;
         s.sum += c;
@@ -148,6 +165,8 @@ const Kernels kernels_scalar = {
     .f32_to_f16 = f32_to_f16,
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
+    .dot_u8_u4 = dot_u8_u4,
+    .dot_u4 = dot_u4,
     .l1_u8 = l1_u8,
     .differing_bits = differing_bits,
     .common_bits = common_bits,

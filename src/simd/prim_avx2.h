@@ -65,6 +65,9 @@ struct Codes {
     static Sum add(Sum s, Codes a) {
         return plus(s, _mm256_madd_epi16(_mm256_add_epi16(a.even, a.odd), _mm256_set1_epi16(1)));
     }
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static __m128i halves(Sum s) {
         return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
     }
@@ -78,6 +81,15 @@ struct Codes {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums);
     }
 };
+
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
+    return {split(_mm256_and_si256(v, mask)), split(_mm256_and_si256(_mm256_srli_epi16(v, 4), mask))};
+}
 
 }  // namespace
 }  // namespace vext::simd

@@ -66,6 +66,15 @@ struct Codes {
     }
 #endif
 
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    // b is below 128
+#ifdef __AVX512VNNI__
+    static Sum dot_small(Sum s, Codes a, Codes b) { return _mm512_dpbusd_epi32(s, a.v, b.v); }
+#else
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
+#endif
+
     static __m256i halves(Sum s) {
         return _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64(s, 1));
     }
@@ -83,6 +92,15 @@ struct Codes {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_add_epi32(sums, _mm_set1_epi32(int32_t(offset))));
     }
 };
+
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const __m512i v = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
+    return {{_mm512_and_si512(v, mask)}, {_mm512_and_si512(_mm512_srli_epi16(v, 4), mask)}};
+}
 
 }  // namespace
 }  // namespace vext::simd

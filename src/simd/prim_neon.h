@@ -64,11 +64,23 @@ struct Codes {
     }
 #endif
     static Sum add(Sum s, Codes a) { return vpadalq_u16(s, vpaddlq_u8(a.v)); }
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static uint32_t total(Sum s) { return vaddvq_u32(s); }
     static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t) {
         vst1q_u32(out, vpaddq_u32(vpaddq_u32(a, b), vpaddq_u32(c, d)));
     }
 };
+
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const uint8x16_t v = vld1q_u8(p);
+    return {{vandq_u8(v, vdupq_n_u8(15))}, {vshrq_n_u8(v, 4)}};
+}
 
 }  // namespace
 }  // namespace vext::simd

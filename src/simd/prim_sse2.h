@@ -80,6 +80,9 @@ struct Codes {
     static Sum add(Sum s, Codes a) {
         return plus(s, _mm_madd_epi16(_mm_add_epi16(a.even, a.odd), _mm_set1_epi16(1)));
     }
+    struct Nibbles;
+    static Nibbles nibbles(const uint8_t* p);
+    static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static uint32_t total(Sum s) {
         s = plus(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
         return uint32_t(_mm_cvtsi128_si32(plus(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(2, 3, 0, 1)))));
@@ -91,6 +94,15 @@ struct Codes {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sums);
     }
 };
+
+struct Codes::Nibbles {
+    Codes low, high;
+};
+
+inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), mask = _mm_set1_epi8(15);
+    return {split(_mm_and_si128(v, mask)), split(_mm_and_si128(_mm_srli_epi16(v, 4), mask))};
+}
 
 }  // namespace
 }  // namespace vext::simd

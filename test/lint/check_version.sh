@@ -12,4 +12,10 @@ for v in "${meta[@]}"; do
 done
 first=$(sed -n 's/^## \([^ ]*\).*/\1/p' CHANGELOG.md | head -1)
 [[ $first == "$version" ]] || { echo "CHANGELOG.md: begins with $first, but vectorext.control says $version"; bad=1; }
+# under the name vector: above all versions of pgvector that a database may come from
+vector=$(sed -n "s/^# default_version under the name vector = '\(.*\)'/\1/p" vectorext.control)
+[[ $vector =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "vectorext.control: version '$vector' under the name vector is not N.N.N"; bad=1; }
+highest=$(sed -n 's/^versions //p' sql/as_vector/objects | tr ' ' '\n' | sort -V | tail -1)
+[[ $highest != "$vector" && $(printf '%s\n' "$highest" "$vector" | sort -V | tail -1) == "$vector" ]] ||
+    { echo "vectorext.control: version $vector under the name vector is not above pgvector's $highest"; bad=1; }
 exit $bad

@@ -54,6 +54,8 @@ sub make_sandbox
 	if (-f "$lib/vector.so" && !-l "$lib/vector.so" && -f "$ext/vector.control")
 	{
 		copy_to($s{lib}, "$lib/vector.so");
+		mkdir "$s{lib}/bitcode";
+		copy_to("$s{lib}/bitcode", glob "$lib/bitcode/vector.index.bc");
 		copy_to($s{ext}, glob("$ext/vector.control $ext/vector--*.sql"));
 		($s{pgvector}) = slurp_file("$s{ext}/vector.control") =~ /^default_version = '(.*)'/m;
 	}

@@ -74,6 +74,8 @@ BEGIN
 END $$;
 SELECT check_index(1, 'm = 4');
 SELECT check_index(2000, 'quantization = none');
+SELECT check_index(2001, 'quantization = sq4');
+SELECT check_index(16000, 'quantization = sq4');
 SELECT check_index(2000, 'quantization = none, m = 100, ef_construction = 200');
 SELECT check_index(2000, 'm = 100, ef_construction = 200');
 SELECT check_index(7500, 'm = 16');

@@ -100,3 +100,30 @@ EXPLAIN (COSTS OFF) SELECT id FROM p ORDER BY v <-> (SELECT v FROM p WHERE id = 
 EXPLAIN (COSTS OFF) SELECT count(*) FROM p;
 EXPLAIN (COSTS OFF) SELECT id FROM p WHERE id = 7 ORDER BY v <=> (SELECT v FROM p WHERE id = 1) LIMIT 10;
 DROP TABLE p, g;
+
+-- While an index is empty a query of other dimensions finds nothing, as in a sequential scan.
+SET enable_seqscan = off;
+CREATE TABLE empty (v vector(3));
+CREATE INDEX ON empty USING hnsw (v vector_l2_ops);
+SELECT * FROM empty ORDER BY v <-> '[1,2]';
+INSERT INTO empty VALUES ('[1,2,3]');
+SELECT * FROM empty ORDER BY v <-> '[1,2]';
+
+-- Vectors in TOAST make the table look small beside the index: that is no reason to read them all.
+CREATE TABLE toasted (id int, v vector(1536));
+INSERT INTO toasted SELECT i, array_fill(i::real, ARRAY[1536]) FROM generate_series(1, 1000) i;
+CREATE INDEX ON toasted USING hnsw (v vector_l2_ops);
+ANALYZE toasted;
+RESET enable_seqscan;
+EXPLAIN (COSTS OFF) SELECT id FROM toasted ORDER BY v <-> (SELECT v FROM toasted WHERE id = 7) LIMIT 10;
+
+-- hnsw.max_scan_tuples: near, not far beyond. Ten of 20,000 rows pass the filter.
+CREATE TABLE many (id int, v vector(3));
+INSERT INTO many SELECT i, ARRAY[hashint4(i), hashint4(i + 100000), hashint4(i + 200000)]::vector * 1e-9
+    FROM generate_series(1, 20000) i;
+CREATE INDEX ON many USING hnsw (v vector_l2_ops);
+SET enable_seqscan = off;
+SET hnsw.max_scan_tuples = 12000;
+SELECT count(*) BETWEEN 3 AND 9 AS enough FROM (SELECT id FROM many WHERE id % 2000 = 0 ORDER BY v <-> '[0,0,0]' LIMIT 11) s;
+SET hnsw.max_scan_tuples = 20000;
+SELECT count(*) FROM (SELECT id FROM many WHERE id % 2000 = 0 ORDER BY v <-> '[0,0,0]' LIMIT 11) s;

@@ -36,10 +36,11 @@ BEGIN
     DROP INDEX h_idx;
     RETURN n;
 END $$;
-SELECT op, options, wrong(op, options) FROM unnest(ARRAY['<->', '<=>', '<#>', '<+>']) op, unnest(ARRAY['m = 16', 'quantization = none']) options;
+SELECT op, options, wrong(op, options) FROM unnest(ARRAY['<->', '<=>', '<#>', '<+>']) op, unnest(ARRAY['m = 16', 'quantization = none', 'quantization = sq4']) options;
 CREATE TABLE x (v halfvec(4000), w halfvec(16000));
 CREATE INDEX ON x USING hnsw (v halfvec_l2_ops) WITH (quantization = none);
 CREATE INDEX ON x USING hnsw (w halfvec_l2_ops);
+CREATE INDEX ON x USING hnsw (w halfvec_l2_ops) WITH (quantization = sq4);
 DROP TABLE x;
 
 -- bit

@@ -31,7 +31,7 @@ foreach my $kind (sort keys %kinds)
 		INSERT INTO t SELECT i, $kinds{$kind} FROM generate_series(1, $rows) i; ANALYZE t;");
 	foreach my $op (@ops)
 	{
-		foreach my $quantization ($kind eq 'plain' ? ('sq8', 'none') : ('sq8'))
+		foreach my $quantization ($kind eq 'plain' ? ('sq8', 'sq4', 'none') : ('sq8', 'sq4'))
 		{
 			my $name = "$kind $op $quantization";
 			# Queries: 20 of the rows and 10 others.  Ranks are compared by distance, so ties may stand in either order.

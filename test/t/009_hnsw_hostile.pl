@@ -43,7 +43,7 @@ $node->safe_psql('postgres', q{
 
 foreach my $op (sort keys %classes)
 {
-	foreach my $quantization ('sq8', 'none')
+	foreach my $quantization ('sq8', 'sq4', 'none')
 	{
 		my ($rc, $out, $err) = $node->psql('postgres', "CREATE INDEX w_idx ON w USING hnsw (v $classes{$op}) WITH (quantization = $quantization);
 			SET enable_seqscan = off; SET plan_cache_mode = force_custom_plan;

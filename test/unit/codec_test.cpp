@@ -226,6 +226,89 @@ void tightness() {
     }
 }
 
+// The estimates of an uncertain codec: unbiased, of the promised deviation, and its bounds hold for nearly all pairs.
+// Queries are coded as a build does it, and as a scan does.
+void estimates() {
+    auto all = tables();
+    Random r{5};
+    const size_t dim = 200, n = 60;
+    std::vector<float> set(n * dim), scratch(dim);
+    for (const Operator& op : kOperators) {
+        const codec::Codec& c = *codec::find(codec::CodecId::sq4, codec::Element::f32, op.metric);
+        for (const codec::Codec* of_query : {&c, &codec::query_codec(c)}) {
+            double error = 0, size = 0;
+            long pairs = 0, above = 0;
+            for (int round = 0; round < 20; round++) {
+                simd::active = all[r.next() % all.size()];
+                for (float& v : set) v = static_cast<float>(r.between(-1, 1) + r.between(-1, 1) + r.between(-1, 1));
+                std::vector<std::vector<uint32_t>> codes(n), queries(n);
+                auto coded = [&](const codec::Codec& by, size_t i, std::vector<uint32_t>& into) {
+                    into.resize(by.bytes(dim) / 4 + 1);
+                    auto* code = reinterpret_cast<uint8_t*>(into.data());
+                    CHECK(by.encode(&set[i * dim], dim, scratch.data(), code));
+                    return code;
+                };
+                for (size_t i = 0; i < n; i++) coded(c, i, codes[i]);
+                for (size_t i = 0; i < n; i++) {
+                    codec::Query q;
+                    of_query->prepare(coded(*of_query, i, queries[i]), dim, &q);
+                    for (size_t j = 0; j < n; j++) {
+                        if (i == j) continue;
+                        auto* code = reinterpret_cast<const uint8_t*>(codes[j].data());
+                        codec::Key key;
+                        c.score(q, &code, 1, &key);
+                        double bound = c.lower_bound(q, key, c.slack(q, code));
+                        double estimate = c.lower_bound(q, key, 0);
+                        double d = op.distance(*simd::active, &set[i * dim], &set[j * dim], dim);
+                        error += estimate - d;
+                        size += std::fabs(estimate - d);
+                        above += bound > d;
+                        pairs++;
+                        CHECK(bound <= estimate);
+                    }
+                }
+            }
+            error /= static_cast<double>(pairs);
+            size /= static_cast<double>(pairs);
+            // Under l1 what two codes lost does not cancel.
+            double bias = (op.metric == Metric::l1 ? 1 : 0.1) * size;
+            CHECK(std::fabs(error) <= bias, "%s bias %g of %g", op.name, error, size);
+            CHECK(above < pairs / (of_query == &c ? 25 : 200), "%s %ld of %ld bounds", op.name, above, pairs);
+        }
+    }
+}
+
+// Whatever the values are, keys and bounds are numbers: a NaN would have no place in an order.
+void estimates_of_extremes() {
+    auto all = tables();
+    Random r{6};
+    const size_t n = kKinds;
+    for (uint32_t dim : {1u, 2u, 3u, 64u, 129u}) {
+        for (const Operator& op : kOperators) {
+            const codec::Codec& c = *codec::find(codec::CodecId::sq4, codec::Element::f32, op.metric);
+            const codec::Codec& of_query = codec::query_codec(c);
+            std::vector<float> x(dim), y(dim), scratch(dim);
+            std::vector<uint32_t> code(c.bytes(dim) / 4 + 1), query(of_query.bytes(dim) / 4 + 1);
+            for (size_t pair = 0; pair < n * n * 10; pair++) {
+                simd::active = all[r.next() % all.size()];
+                fill(r, static_cast<int>(pair % n), x.data(), dim, y.data());
+                fill(r, static_cast<int>(pair / n % n), y.data(), dim, x.data());
+                auto* a = reinterpret_cast<uint8_t*>(query.data());
+                auto* b = reinterpret_cast<uint8_t*>(code.data());
+                if (!of_query.encode(x.data(), dim, scratch.data(), a)) continue;
+                if (!c.encode(y.data(), dim, scratch.data(), b)) continue;
+                codec::Query q;
+                of_query.prepare(a, dim, &q);
+                codec::Key key;
+                const uint8_t* one = b;
+                c.score(q, &one, 1, &key);
+                float bound = c.lower_bound(q, key, c.slack(q, b));
+                CHECK(!std::isnan(key) && !std::isnan(bound), "%s kinds %zu %zu", op.name, pair % n, pair / n % n);
+            }
+        }
+    }
+}
+
 // Codes and keys are the same on every instruction set, where they are integers: graphs do not depend on the machine.
 void same_codes() {
     auto all = tables();
@@ -253,6 +336,8 @@ int main() {
     bounds();
     half_bounds();
     tightness();
+    estimates();
+    estimates_of_extremes();
     same_codes();
     return test::finish("codec_test");
 }

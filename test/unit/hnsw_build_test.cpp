@@ -141,7 +141,7 @@ void check_settled(const MemoryGraph& g) {
             g.p.codec->score(query, &all[i].code, 1, &all[i].key);
         }
         CHECK(std::is_sorted(all.begin(), all.end(), nearer));
-        CHECK(select_neighbors(*g.p.codec, kDim, {all.data(), settled}, settled, chosen.data()) == settled);
+        CHECK(select_neighbors(*g.p.codec, kDim, {all.data(), settled}, settled, settled, chosen.data()) == settled);
     }
 }
 
@@ -217,7 +217,7 @@ int main() {
         }
         Vec<uint32_t> order{Malloc{}}, queue{Malloc{}};
         Vec<uint8_t> placed{Malloc{}};
-        page_order(one.graph, 13, order, queue, placed);
+        page_order(one.graph, 13, order, queue, placed, [] {});
         std::sort(order.begin(), order.end());
         for (uint32_t i = 0; i < one.graph.n; i++) CHECK(order.size() == one.graph.n && order[i] == i);
     }

@@ -206,14 +206,35 @@ void check_many(const Kernels& k, size_t dim) {
     }
 }
 
+// The same nibbles, packed, give the same products as bytes.
+void check_packed(const Kernels& k, size_t dim) {
+    static Guarded a_memory(kMaxDim), b_memory(kMaxDim), bytes_memory(kMaxDim);
+    const size_t half = (dim + 1) / 2;
+    for (int placement = 0; placement < 4; placement++) {
+        const auto place = [&](Guarded& m, size_t n) { return placement % 2 ? m.last<uint8_t>(n) : m.first<uint8_t>(); };
+        uint8_t *a = place(a_memory, half), *b = place(b_memory, half), *bytes = place(bytes_memory, dim);
+        uint32_t expected_u8 = 0, expected_u4 = 0;
+        for (size_t i = 0; i < half; i++) a[i] = byte(random_bytes), b[i] = placement < 2 ? byte(random_bytes) : 0xFF;
+        if (dim % 2 == 1) a[half - 1] &= 15, b[half - 1] &= 15;
+        for (size_t i = 0; i < dim; i++) {
+            bytes[i] = placement < 2 ? byte(random_bytes) : 255;
+            const auto at = [&](const uint8_t* p) { return i < half ? p[i] & 15u : p[i - half] >> 4u; };
+            expected_u8 += bytes[i] * at(b);
+            expected_u4 += at(a) * at(b);
+        }
+        CHECK(k.dot_u8_u4(bytes, b, dim) == expected_u8);
+        CHECK(k.dot_u4(a, b, dim) == expected_u4);
+    }
+}
+
 // ---- coding
 
-void check_quantize(const Kernels& k, const Kernels& scalar, const float* x, size_t dim, float lo, float inv_step) {
+void check_quantize(const Kernels& k, const Kernels& scalar, const float* x, size_t dim, float lo, float inv_step, float top = 255) {
     static Guarded memory(kMaxDim);
     static std::vector<uint8_t> expected(kMaxDim);
     uint8_t* code = memory.last<uint8_t>(dim);
-    const CodeSums reference = scalar.quantize_u8(x, dim, lo, inv_step, expected.data());
-    const CodeSums sums = k.quantize_u8(x, dim, lo, inv_step, code);
+    const CodeSums reference = scalar.quantize_u8(x, dim, lo, inv_step, top, expected.data());
+    const CodeSums sums = k.quantize_u8(x, dim, lo, inv_step, top, code);
     CHECK(memcmp(code, expected.data(), dim) == 0);
     CHECK(sums.sum == reference.sum && sums.sum_sq == reference.sum_sq);
 
@@ -234,6 +255,7 @@ void check_coding(const Kernels& k, const Kernels& scalar, float* x, size_t dim)
     const MinMax m = scalar.min_max_f32(x, dim);
     check_quantize(k, scalar, x, dim, m.min, m.max > m.min ? 255 / (m.max - m.min) : 0);
     check_quantize(k, scalar, x, dim, -0.25f, 1000);  // clamps on both sides
+    check_quantize(k, scalar, x, dim, -0.25f, 20, 15);
     // Halves: (x - lo) * inv_step = -2.5, -1.5 .. 257.5 exactly; to even.
     for (size_t i = 0; i < dim; i++) x[i] = float(int(rng.next() % 261) - 2) / 4 - 0.125f + 7;
     check_quantize(k, scalar, x, dim, 7, 4);
@@ -290,6 +312,7 @@ void check_table(const Kernels& k, const Kernels& scalar) {
         }
         context("%s, dim %zu, many", k.name, dim);
         check_many(k, dim);
+        check_packed(k, dim);
     }
     context("%s, conversion", k.name);
     check_all_halves(k);
