@@ -20,7 +20,7 @@ struct Query {
 // the others can do its work, so such a worker is forgotten before the server looks.
 int count_started(ParallelContext* context) {
     int started = 0;
-    HOLD_INTERRUPTS();
+    pg::HeldInterrupts held;
     for (int i = 0; i < context->nworkers_launched; i++) {
         ParallelWorkerInfo& worker = context->worker[i];
         pid_t pid;
@@ -32,7 +32,6 @@ int count_started(ParallelContext* context) {
             started++;
         }
     }
-    RESUME_INTERRUPTS();
     return started;
 }
 
