@@ -16,8 +16,12 @@ namespace vext::hnsw {
 template <template <typename> class V, typename Source, typename Team>
 class GraphBuilder {
 public:
+    // So many points enter before there is work for more than one participant.
+    static constexpr uint32_t kAlone = 1024;
+
     GraphBuilder(Source source, const MemoryGraph& graph, Team& team)
         : graph_(graph), p_(graph.p), team_(team), candidates_(source), edges_(source), searches_(source) {
+        while (first_shared_ < graph.batch_count && graph.batches[first_shared_].begin < kAlone) first_shared_++;
         for (size_t i = 0; i < kSearches; i++) searches_.push_back(nullptr);
         for (BuildSearch<V>*& s : searches_.span()) {
             s = new (source.resize(nullptr, sizeof(BuildSearch<V>))) BuildSearch<V>(source, graph);
@@ -25,16 +29,18 @@ public:
     }
 
     // The build is a sequence of phases; all participants have to be through with one before the next begins. Who comes
-    // late begins where the others are, and who has nothing to do in a phase does nothing.
-    uint32_t phases() const { return 2 * graph_.batch_count + 1; }
+    // late begins where the others are, and who has nothing to do in a phase does nothing. The first batches are so
+    // small that one participant does them all, in the first phase; then each has two; the last is for connect().
+    uint32_t phases() const { return 2 * (graph_.batch_count - first_shared_) + 2; }
     void work(uint32_t phase) {
-        uint32_t batch = phase / 2;
-        if (batch == graph_.batch_count) {
+        if (phase == 0) {
+            link_alone();
+        } else if (phase + 1 == phases()) {
             find_suspects();
-        } else if (phase % 2 == 0) {
-            link_batch(batch);
+        } else if (phase % 2 == 1) {
+            link_batch(first_shared_ + phase / 2);
         } else {
-            apply_batch(batch);
+            apply_batch(first_shared_ + phase / 2 - 1);
         }
     }
 
@@ -53,13 +59,21 @@ public:
 private:
     static constexpr size_t kSearches = 4;
 
-    // ---- phase 1 of a batch: link its points to the earlier ones
+    void link_alone() {
+        if (graph_.claims[graph_.batch_count].applied.fetch_add(1, std::memory_order_relaxed) != 0) return;
+        for (uint32_t batch = 0; batch < first_shared_; batch++) {
+            link_batch(batch);
+            apply_batch(batch);
+        }
+    }
+
+    // ---- first phase of a batch: link its points to the earlier ones
 
     void link_batch(uint32_t batch) {
         const Batch& b = graph_.batches[batch];
         uint32_t end = graph_.batches[batch + 1].begin;
         if (batch == 0) {
-            if (graph_.claims[0].linked.fetch_add(1, std::memory_order_relaxed) == 0) clear_rows(graph_.order[0]);
+            clear_rows(graph_.order[0]);
             return;
         }
         BuildSearch<V>* active[kSearches];
@@ -118,7 +132,7 @@ private:
         MemoryGraph::set_counts(row, n, settled);
     }
 
-    // ---- phase 2: edges back from the chosen neighbours
+    // ---- second phase: edges back from the chosen neighbours
 
     struct Edge {
         uint32_t target, source;
@@ -129,8 +143,7 @@ private:
 
     void apply_batch(uint32_t batch) {
         uint32_t begin = graph_.batches[batch].begin, end = graph_.batches[batch + 1].begin;
-        // A small batch is not worth dividing.
-        uint32_t parts = end - begin < 64 ? 1 : static_cast<uint32_t>(team_.parts());
+        uint32_t parts = batch < first_shared_ ? 1 : static_cast<uint32_t>(team_.parts());
         for (;;) {
             uint32_t part = graph_.claims[batch].applied.fetch_add(1, std::memory_order_relaxed);
             if (part >= parts) return;
@@ -266,6 +279,7 @@ private:
     V<Neighbor> candidates_;
     V<Edge> edges_;
     V<BuildSearch<V>*> searches_;
+    uint32_t first_shared_ = 0;  // batch
 };
 
 }  // namespace vext::hnsw

@@ -110,7 +110,7 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
     MemoryGraph& graph = built.graph;
     graph.measure(rows.p, rows.levels.data(), rows.size());
     size_t code_bytes = rows.codes.size(), bytes = graph.place(nullptr, nullptr);
-    bool share = workers > 0 && graph.batch_count > 1 && has_room(index, bytes);
+    bool share = workers > 0 && graph.n > Builder::kAlone && has_room(index, bytes);
     BufFile* file = nullptr;
     if (share) {
         if (bytes + code_bytes > static_cast<size_t>(maintenance_work_mem) * 1024) file = codes_to_file(rows);

@@ -21,7 +21,8 @@ struct GraphParameters {
     size_t row_width(int level) const { return 1 + max_links(level); }
 };
 
-inline constexpr size_t kMaxMemoryNodes = size_t{1} << 31;
+// Rows of the upper levels are numbered in 32 bits; at m = 2 there are three words of them to a node.
+inline constexpr size_t kMaxMemoryNodes = size_t{1} << 30;
 
 // The level of the nth node of a build.
 inline int level_of_nth(size_t n, uint32_t m) { return random_level(mix64(0x76656374u + n), m); }

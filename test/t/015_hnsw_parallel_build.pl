@@ -126,6 +126,28 @@ my ($again) = build(4, name => ' after all that');
 $node->safe_psql('postgres', 'VACUUM FULL items');
 is((build(2))[0], (build(0))[0], 'the same graph again');
 
+# What exceeds the memory is inserted by all, too.
+$node->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 2)');
+$slow = "SET maintenance_work_mem = '1MB'; $slow";
+foreach my $how ('terminate', 'cancel')
+{
+	my $session = background($node, split /; /, $slow);
+	ok(wait_for($node, "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'loading tuples'
+		AND p.tuples_done > 0 AND a.backend_type = 'parallel worker'"), "$how: workers insert");
+	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
+		($how eq 'cancel' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
+	isnt(finish($session), 0, 'and the build ends');
+	like($session->{err}, qr/ERROR:  (canceling|terminating)/, 'with an error that says why');
+	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+}
+
+# ---- UNLOGGED -----------------------------------------------------------------------------------
+$node->safe_psql('postgres', 'CREATE UNLOGGED TABLE u (LIKE items); ALTER TABLE u SET (parallel_workers = 2);
+	INSERT INTO u SELECT * FROM items ORDER BY id; CREATE INDEX u_idx ON u USING hnsw (embedding vector_l2_ops)');
+my $unlogged = fingerprint('u_idx');
+is($node->safe_psql('postgres', "ALTER TABLE u SET (parallel_workers = 0); REINDEX INDEX u_idx;
+	SELECT value FROM vectorext_index_stats('u_idx') WHERE name = 'fingerprint'"), $unlogged, 'the same graph over an unlogged table');
+
 # ---- crash --------------------------------------------------------------------------------------
 my $before = (build(2))[0];
 my $answers = answers($node, dims => 64);
@@ -133,6 +155,7 @@ $node->stop('immediate');
 $node->start;
 is(fingerprint(), $before, 'the same graph after a crash');
 is(answers($node, dims => 64), $answers, 'and the same answers');
+is($node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('u_idx') WHERE name = 'rows'"), 0, 'the unlogged index is empty');
 
 # ---- no workers to be had --------------------------------------------------------------------------
 $node->append_conf('postgresql.conf', 'max_worker_processes = 0');

@@ -209,7 +209,7 @@ int main() {
         check_rows(one.graph);
         for (size_t threads : {2, 3, 5}) CHECK(same(one.graph, build(x, p, threads).graph));
         CHECK(same(one.graph, build(x, p, 2, 40).graph));
-        CHECK(same(one.graph, build(x, p, 3, 333).graph));
+        CHECK(same(one.graph, build(x, p, 3, 77).graph));
         if (metric == codec::Metric::l2) {
             check_settled(one.graph);
             double r = recall(one.graph, 60);
