@@ -26,7 +26,7 @@ public:
     uint32_t node(size_t i) const { return static_cast<uint32_t>(entries_[i] & 0xFFFFFFFF) >> 1; }
     codec::Key key(size_t i) const { return key_of(entries_[i]); }
 
-    // A node that is in the pool already is not taken twice; one that has fallen out is not admitted again.
+    // Keys are no NaN (codecs see to that). A node that is in the pool already is not taken twice; one that has fallen out is not admitted again.
     void offer(codec::Key key, uint32_t node) {
         uint64_t entry = entry_of(key, node);
         uint64_t* e = entries_.data();
