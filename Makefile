@@ -147,6 +147,9 @@ install-as-vector: install as-vector
 uninstall-as-vector:
 	sql/as_vector/files.sh uninstall '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
 
+# tests install it into servers of their own
+installcheck: as-vector
+
 .PHONY: as-vector install-as-vector uninstall-as-vector
 
 -include $(OBJS:.o=.d)

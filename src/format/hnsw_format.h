@@ -57,7 +57,8 @@ struct HnswMeta {
     BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
     uint32 salt;                   // random, of this index: see HnswNode.mark
-    uint32 reserved[8];
+    BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
+    uint32 reserved[7];
     HnswAttribute attribute[kMaxAttributes];
 };
 static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
@@ -83,6 +84,15 @@ struct HnswNode {
     uint16 null_attributes;
 };
 static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
+
+// Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the
+// first. Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free
+// run may be of any length, and has a node's header.
+inline constexpr uint32 kGranule = 32;
+struct RunMap {
+    uint64 starts[4];  // bit s % 64 of word s / 64
+};
+static_assert(sizeof(RunMap) == kGranule && std::is_trivially_copyable_v<RunMap>);
 
 // Links of one node on one level, in pages of their own; m (or 2m) neighbour numbers follow.
 struct HnswLinks {

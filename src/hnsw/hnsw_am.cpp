@@ -91,7 +91,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
     pg::ScratchContext scratch{"hnsw insert"};
     auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
     index::VectorValue value = index::value_to_index(index->codec->element, values[0], index->dim());
-    auto* floats = static_cast<float*>(palloc(value.dim * sizeof(float)));
+    auto* floats = static_cast<float*>(palloc(codec::scratch_floats(*index->codec, value.dim) * sizeof(float)));
     auto* code = static_cast<uint8*>(palloc0(index->layout.code_bytes));
     if (!index->codec->encode(value.elements, value.dim, floats, code)) return false;
     auto* inserter = new (palloc(sizeof(HnswInserter))) HnswInserter(*index, scratch.context());

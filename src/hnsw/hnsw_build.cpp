@@ -33,9 +33,12 @@ public:
 private:
     uint32* find(const BuildRows& rows, uint32 node) {
         const uint8* code = rows.code(node);
-        size_t mask = slots_.size() - 1;
-        size_t i = hash_bytes64(code, rows.stride) & mask;
-        while (slots_[i] != kNoNode && memcmp(rows.code(slots_[i]), code, rows.stride) != 0) i = (i + 1) & mask;
+        size_t mask = slots_.size() - 1, bytes = rows.code_size(node);
+        size_t i = hash_bytes64(code, bytes) & mask;
+        auto differs = [&](uint32 other) {
+            return rows.code_size(other) != bytes || memcmp(rows.code(other), code, bytes) != 0;
+        };
+        while (slots_[i] != kNoNode && differs(slots_[i])) i = (i + 1) & mask;
         return &slots_[i];
     }
     void grow(const BuildRows& rows) {
@@ -99,7 +102,7 @@ void finish_graph(Build& b) {
 
 // What the build holds now, and what the graph will need.
 bool memory_is_full(const Build& b) {
-    size_t per_node = MemoryGraph::node_bytes(b.rows.p) + sizeof(ItemPointerData) + 8 * sizeof(uint32);
+    size_t per_node = MemoryGraph::node_bytes(b.rows.p, b.rows.mean_code_size()) + sizeof(ItemPointerData) + 8 * sizeof(uint32);
     size_t bytes = b.rows.size() * per_node + b.codes.bytes() + b.rows.duplicates.bytes();
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }
@@ -110,6 +113,7 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
         b.rows.drop_last();
         return;
     }
+    b.rows.trim_last();
     b.indexed++;
     auto added = static_cast<uint32>(b.rows.size() - 1);
     uint32 node = b.codes.find_or_add(b.rows, added);
@@ -172,7 +176,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     b->concurrent = info->ii_Concurrent;
     b->workers = pg::planned_build_workers(heap, rel, info);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
-    b->scratch.resize_uninitialized(index.dim());
+    b->scratch.resize_uninitialized(codec::scratch_floats(*index.codec, index.dim()));
     b->row_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
 
     BlockNumber pages;

@@ -29,18 +29,21 @@ class PageWriter {
 public:
     PageWriter(const HnswIndex& index, const SlotShape& shape) : index_(index), shape_(shape) {}
 
-    // The next slot; its page is locked until the next call or finish().
-    char* next(SlotNumber expected) {
-        if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
+    // The next slot, or run of so many; its page is locked until the next call or finish().
+    char* next(SlotNumber expected, uint32 slots = 1) {
+        if (buffer_ == InvalidBuffer || used_ + slots > shape_.per_page) {
             finish();
             CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_relation(index_.rel);
-            used_ = 0;
+            used_ = page::first_entry(shape_);
             page::init_page(BufferGetPage(buffer_), shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);
         if (shape_.number(block, used_) != expected) elog(ERROR, "hnsw build: slot at an unexpected place");
-        return page::slot_at(BufferGetPage(buffer_), shape_, used_++);
+        if (shape_.runs) page::place_run(BufferGetPage(buffer_), shape_, used_, slots);
+        char* slot = page::slot_at(BufferGetPage(buffer_), shape_, used_);
+        used_ += slots;
+        return slot;
     }
 
     // Gives the last page when it has room left, else InvalidBlockNumber.
@@ -83,6 +86,28 @@ SlotNumber nth_slot(const SlotShape& shape, BlockNumber first, size_t n) {
     return shape.number(static_cast<BlockNumber>(block), static_cast<uint32>(n % shape.per_page));
 }
 
+// Numbers the nodes in their order; gives the block behind them.
+BlockNumber place_nodes(const Writing& b, Placement& p, BlockNumber first) {
+    const SlotShape& shape = b.index.layout.nodes;
+    size_t at = page::first_entry(shape);
+    for (uint32 node : p.order) {
+        uint32 need = b.index.node_slots(b.graph.code(node));
+        if (at % shape.per_page + need > shape.per_page) at += shape.per_page - at % shape.per_page + page::kFirstRun;
+        p.numbers[node] = nth_slot(shape, first, at);
+        at += need;
+        // No run begins in the first slot of a page.
+        if (shape.runs && at % shape.per_page == 0) at += page::kFirstRun;
+    }
+    return first + static_cast<BlockNumber>((at + shape.per_page - 1 - page::first_entry(shape)) / shape.per_page);
+}
+
+// How many nodes share a page, as far as their order goes.
+size_t nodes_per_page(const Writing& b) {
+    const SlotShape& shape = b.index.layout.nodes;
+    if (!shape.runs) return shape.per_page;
+    return shape.per_page / page::run_slots(b.index.layout.code_offset + b.graph.stride);
+}
+
 BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
     return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
 }
@@ -90,14 +115,13 @@ BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
 void place(const Writing& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.n;
-    page_order(b.graph, layout.nodes.per_page, p.order, p.queue, p.placed, [] { CHECK_FOR_INTERRUPTS(); });
+    page_order(b.graph, nodes_per_page(b), p.order, p.queue, p.placed, [] { CHECK_FOR_INTERRUPTS(); });
     p.numbers.resize(n, kNoSlot);
     p.upper.resize(n, kNoSlot);
     p.posting.resize(n, kNoSlot);
     BlockNumber block = format::kHnswMetaBlock + 1;
     p.first[0] = block;
-    for (size_t i = 0; i < n; i++) p.numbers[p.order[i]] = nth_slot(layout.nodes, block, i);
-    block += blocks_for(layout.nodes, n);
+    block = place_nodes(b, p, block);
     p.first[1] = block;
     if (!layout.links_inline) block += blocks_for(layout.base_links, n);
     p.first[2] = block;
@@ -132,7 +156,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
     PageWriter writer{b.index, layout.nodes};
     for (size_t i = 0; i < p.order.size(); i++) {
         uint32 id = p.order[i];
-        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id]));
+        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.graph.code(id))));
         node->tid = b.rows.tids[id];
         node->flags = format::kSlotUsed;
         node->level = b.graph.levels[id];
@@ -140,7 +164,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
         node->generation = 1;
         node->upper = p.upper[id];
         node->posting = p.posting[id];
-        memcpy(code_at(b.index, node), b.graph.code(id), layout.code_bytes);
+        memcpy(code_at(b.index, node), b.graph.code(id), b.graph.code_size(id));
         if (layout.links_inline) {
             const uint32* row = b.graph.row(id, 0);
             node->link_count = static_cast<uint16>(MemoryGraph::count(row));

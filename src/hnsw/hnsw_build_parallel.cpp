@@ -19,7 +19,7 @@ struct SharedBuild {
     codec::Element element;
     codec::Metric metric;
     uint32 n, batch_count;
-    uint64 upper_words;
+    uint64 upper_words, code_bytes;
     int parts;
     Barrier barrier;  // its phase is the phase of the build
 };
@@ -54,8 +54,9 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
     MemoryGraph graph{};
     graph.p = {shared.dim, shared.m, shared.ef_construction,
                codec::find(shared.codec, shared.element, shared.metric)};
-    graph.stride = graph.p.codec->bytes(shared.dim);
     graph.n = shared.n;
+    graph.code_bytes = shared.code_bytes;
+    graph.set_stride();
     graph.batch_count = shared.batch_count;
     graph.upper_words = shared.upper_words;
     graph.place(static_cast<char*>(dsm_segment_address(segment)), nullptr);
@@ -108,7 +109,7 @@ BufFile* codes_to_file(BuildRows& rows) {
 BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers) {
     BuiltGraph built{};
     MemoryGraph& graph = built.graph;
-    graph.measure(rows.p, rows.levels.data(), rows.size());
+    graph.measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size());
     size_t code_bytes = rows.codes.size(), bytes = graph.place(nullptr, nullptr);
     bool share = workers > 0 && graph.n > Builder::kAlone && has_room(index, bytes);
     BufFile* file = nullptr;
@@ -130,6 +131,7 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
         MemoryContextReset(rows.code_memory);
     }
     memcpy(graph.levels, rows.levels.data(), graph.n);
+    if (graph.codes_vary()) memcpy(graph.starts, rows.starts.data(), graph.n * sizeof(uint64));
     graph.plan();
     return built;
 }
@@ -156,6 +158,7 @@ BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext con
         told.n = graph.n;
         told.batch_count = graph.batch_count;
         told.upper_words = graph.upper_words;
+        told.code_bytes = graph.code_bytes;
         told.parts = team.part_count;
         link_in_parallel(*builder, told, workers);
     } else {

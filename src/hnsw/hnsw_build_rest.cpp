@@ -70,7 +70,7 @@ void RestOfBuild::add(const uint8* code, ItemPointer tid) {
     }
     char* row = shared_->row(shared_->count++);
     memcpy(row, tid, sizeof *tid);
-    memcpy(row + SharedRest::kCodeOffset, code, index_.layout.code_bytes);
+    memcpy(row + SharedRest::kCodeOffset, code, index_.code_size(code));
     if (shared_->count == shared_->capacity) flush();
 }
 

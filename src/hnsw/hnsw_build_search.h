@@ -104,14 +104,15 @@ template <template <typename> class V>
 class BuildSearch {
 public:
     template <typename Source>
-    BuildSearch(Source source, const MemoryGraph& graph) : graph_(graph), pool_(source), seen_(source) {}
+    BuildSearch(Source source, const MemoryGraph& graph)
+        : graph_(graph), table_(source), pool_(source), seen_(source) {}
 
     // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels. The paper has a
     // beam of one on those above; where rows lie in tight clusters that may end in a wrong one and never leave it.
     void start(uint32_t node, uint32_t entry, size_t ef) {
         node_ = node;
         ef_ = ef;
-        graph_.p.codec->prepare(graph_.code(node), graph_.p.dim, &query_);
+        prepare_query(*graph_.p.codec, graph_.code(node), graph_.p.dim, &query_, table_);
         level_ = graph_.levels[entry];
         begin_level(entry);
     }
@@ -178,6 +179,7 @@ private:
 
     const MemoryGraph& graph_;
     codec::Query query_{};
+    V<uint64_t> table_;  // of the query
     BuildPool<V> pool_;
     SeenTable<V> seen_;
     uint32_t node_ = kNoNode;

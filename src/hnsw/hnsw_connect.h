@@ -11,7 +11,8 @@ namespace vext::hnsw {
 // A breadth-first search notes the edge by which each node was reached first. A node that was not reached gets an
 // edge from the nearest reached node that has room or has an edge by which nobody was reached: taking that one away
 // cuts nobody off. So does a node that none of its own neighbours leads back to: it may be reachable by some long way
-// round, which no search takes.
+// round, which no search takes. Only the farthest edges are taken; where too many nodes lie near to the same few, the
+// others hang on those that were attached before.
 //
 // A Graph has
 //   size_t links(node, out)            the neighbours of a node on level 0
@@ -23,7 +24,8 @@ template <typename Numbers, typename Graph>
 class Connector {
 public:
     template <typename Source>
-    Connector(Source source, Graph& graph, size_t limit) : graph_(graph), parent_(source), queue_(source) {
+    Connector(Source source, Graph& graph, size_t limit)
+        : graph_(graph), parent_(source), queue_(source), attached_(source) {
         parent_.resize(limit, kNoNode);
     }
 
@@ -78,28 +80,39 @@ private:
 
     uint32_t attach(uint32_t node) {
         uint32_t found = kNoNode;
-        graph_.nearest(node, [&](uint32_t from) {
-            if (from >= parent_.size() || parent_[from] == kNoNode || from == node) return false;
-            uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
-            size_t n = graph_.links(from, seen);
-            if (std::find(seen, seen + n, node) != seen + n) {
-                found = from;
-                return true;
-            }
-            std::copy(seen, seen + n, links);
-            size_t at = n;
-            if (n == graph_.max_links()) {
-                // Links ascend by distance or nearly so: the last is the one to miss least.
-                while (at > 0 && links[at - 1] < parent_.size() && parent_[links[at - 1]] == from) at--;
-                if (at == 0) return false;
-                at--;
-            }
-            links[at] = node;
-            if (!graph_.set_links(from, seen, n, links, at == n ? n + 1 : n)) return false;
-            found = from;
-            return true;
-        });
+        size_t shares = 4;
+        auto use = [&](uint32_t from) {
+            if (offer(from, node, shares)) found = from;
+            return found != kNoNode;
+        };
+        graph_.nearest(node, use);
+        // By inner product the long vectors are near to all, and soon have nothing left to give.
+        while (found == kNoNode && next_host_ < attached_.size() && !use(attached_[next_host_])) next_host_++;
+        if (found == kNoNode) {
+            shares = 1;
+            graph_.nearest(node, use);
+        }
+        if (found != kNoNode) attached_.push_back(node);
         return found;
+    }
+
+    // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
+    bool offer(uint32_t from, uint32_t node, size_t shares) {
+        if (from >= parent_.size() || parent_[from] == kNoNode || from == node) return false;
+        uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
+        size_t n = graph_.links(from, seen);
+        if (std::find(seen, seen + n, node) != seen + n) return true;
+        std::copy(seen, seen + n, links);
+        size_t at = n;
+        if (n == graph_.max_links()) {
+            // Links ascend by distance or nearly so: the last is the one to miss least.
+            size_t first = n - n / shares;
+            while (at > first && links[at - 1] < parent_.size() && parent_[links[at - 1]] == from) at--;
+            if (at == first) return false;
+            at--;
+        }
+        links[at] = node;
+        return graph_.set_links(from, seen, n, links, at == n ? n + 1 : n);
     }
 
     static constexpr size_t kMaxLinksOnLevel = 200;
@@ -107,6 +120,8 @@ private:
     Graph& graph_;
     Numbers parent_;
     Numbers queue_;
+    Numbers attached_;  // nodes that got an edge here
+    size_t next_host_ = 0;
     size_t added_ = 0;
 };
 

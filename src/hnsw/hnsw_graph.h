@@ -30,6 +30,15 @@ inline int random_level(uint64_t bits, uint32_t m) {
     return std::min(static_cast<int>(level), kMaxLevel);
 }
 
+// Makes a code the query of many comparisons. `table` is working memory.
+template <typename Words>
+void prepare_query(const codec::Codec& codec, const uint8_t* code, uint32_t dim, codec::Query* query, Words& table) {
+    codec.prepare(code, dim, query);
+    if (codec.tabulate == nullptr) return;
+    table.resize_uninitialized(codec.table_bytes(*query) / sizeof(uint64_t));
+    codec.tabulate(query, table.data());
+}
+
 // Scores the neighbours of a node that were not seen yet.
 template <typename Store, typename Pool, typename Seen>
 void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {

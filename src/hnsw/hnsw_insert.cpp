@@ -18,6 +18,12 @@ namespace {
 
 HnswPostingEntry* entries_of(HnswPosting* posting) { return reinterpret_cast<HnswPostingEntry*>(posting + 1); }
 
+// Whether there is a live node with that code.
+bool is_this_node(const HnswIndex& index, Page page, uint32 slot, const uint8* code) {
+    HnswNode* node = node_at(index, page, slot);
+    return has_node(index, page, slot) && is_live(node) && index.same_code(code_at(index, node), code);
+}
+
 // A level that does not depend on who inserts when, only on the row.
 int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
     uint64 where = static_cast<uint64>(ItemPointerGetBlockNumber(tid)) << 16 | ItemPointerGetOffsetNumber(tid);
@@ -28,7 +34,7 @@ int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
 
 HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
     : index_(index),
-      store_(index),
+      store_(index, context),
       linker_(store_, context),
       pool_(context),
       seen_(context),
@@ -37,7 +43,7 @@ HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
       levels_(context) {}
 
 void HnswInserter::insert(const uint8* code, ItemPointer tid) {
-    int level = level_of(code, index_.layout.code_bytes, tid, index_.m());
+    int level = level_of(code, index_.code_size(code), tid, index_.m());
     levels_.resize(static_cast<size_t>(level) + 1);
     for (LevelLinks& links : levels_.span()) links.count = 0;
 
@@ -84,7 +90,7 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
         bool live = false;
         store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node) && node->level >= level;
-            if (live) memcpy(copy, there, stride);
+            if (live) memcpy(copy, there, index_.code_size(there));
         });
         if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
     }
@@ -102,7 +108,7 @@ SlotNumber HnswInserter::find_equal(const uint8* code) {
         if (nearest_only && pool_[i].key > pool_[0].key) break;
         bool equal = false;
         store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
-            equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
+            equal = is_live(node) && index_.same_code(there, code);
         });
         if (equal) return pool_[i].node;
     }
@@ -117,7 +123,7 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
-        if (!is_live(node) || memcmp(code_at(index_, node), code, index_.layout.code_bytes) != 0) return false;
+        if (!is_this_node(index_, pin.page(), nodes.slot(number), code)) return false;
         if (!ItemPointerIsValid(&node->tid)) {
             page::PageChange record{index_.rel, index_.logged};
             Page page = record.add(pin.buffer());
@@ -160,8 +166,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
-        if (is_live(node) && node->posting == head &&
-            memcmp(code_at(index_, node), code, index_.layout.code_bytes) == 0) {
+        if (is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head) {
             page::PageChange record{index_.rel, index_.logged};
             Page page = record.add(pin.buffer());
             node_at(index_, page, nodes.slot(number))->posting = claim.number;
@@ -186,20 +191,20 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
 
 // The node with its code, its row and the links of level 0; nobody refers to it yet.
 SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int level) {
-    SlotClaim claim = claim_slot(index_, PageKind::nodes);
+    SlotClaim claim = claim_slot(index_, PageKind::nodes, index_.node_slots(code));
     auto* node = reinterpret_cast<HnswNode*>(claim.slot);
     node->tid = *tid;
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
+    node->mark = mark_of(index_, claim.number);
     if (node->generation == 0) {
-        node->mark = mark_of(index_, claim.number);
         node->generation = 1;
         // Its row in a page of its own stays with the slot for all its lives.
         if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;
     }
     node->upper = node->posting = kNoSlot;
     node->null_attributes = 0;
-    memcpy(code_at(index_, node), code, index_.layout.code_bytes);
+    memcpy(code_at(index_, node), code, index_.code_size(code));
     node->link_count = 0;
     if (index_.layout.links_inline) {
         const LevelLinks& links = levels_[0];

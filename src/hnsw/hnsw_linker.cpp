@@ -17,7 +17,7 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
         bool live = false;
         store_.read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
             live = is_live(node);
-            if (live) memcpy(copy, code, stride);
+            if (live) memcpy(copy, code, index.code_size(code));
         });
         if (live) neighbors_.push_back({0, nodes[i], copy});
     }
@@ -106,7 +106,7 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
         store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
             live = (node->flags & format::kSlotUsed) && node->level >= level;
             if (mode != Mode::even_if_dead) live &= is_live(node);
-            if (live) memcpy(base_code, code, index.layout.code_bytes);
+            if (live) memcpy(base_code, code, index.code_size(code));
         });
         LinkRow row;
         outcome = Outcome::gone;

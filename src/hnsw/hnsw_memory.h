@@ -41,12 +41,14 @@ struct BatchClaims {
 
 struct MemoryGraph {
     GraphParameters p;
-    size_t stride;  // bytes of a code
+    size_t stride;        // bytes of a code, or, where codes differ in size, of the mean
+    uint64_t code_bytes;  // of all
     uint32_t n;
     uint32_t batch_count;
     uint64_t upper_words;
 
     uint8_t* codes;
+    uint64_t* starts;  // of the codes, where they differ in size
     uint8_t* levels;
     uint32_t* upper;  // where the upper rows of a node start
     uint32_t* upper_links;
@@ -56,7 +58,9 @@ struct MemoryGraph {
     BatchClaims* claims;
     uint8_t* suspects;     // nodes that none of their neighbours leads back to
 
-    const uint8_t* code(uint32_t node) const { return codes + node * stride; }
+    bool codes_vary() const { return p.codec->size != nullptr; }
+    const uint8_t* code(uint32_t node) const { return codes + (codes_vary() ? starts[node] : node * stride); }
+    size_t code_size(uint32_t node) const { return codes_vary() ? p.codec->size(code(node)) : stride; }
     uint32_t entry() const { return n == 0 ? kNoNode : batches[batch_count].entry; }
 
     // A row of links: header, neighbours. The first neighbours of the row were chosen by the heuristic together, nearest
@@ -71,16 +75,20 @@ struct MemoryGraph {
         row[0] = static_cast<uint32_t>(count | settled << 16);
     }
 
-    // The sizes of a graph over these levels.
-    void measure(const GraphParameters& parameters, const uint8_t* node_levels, size_t nodes) {
+    // The sizes of a graph over these levels and so many bytes of codes.
+    void measure(const GraphParameters& parameters, const uint8_t* node_levels, size_t nodes, uint64_t bytes) {
         p = parameters;
-        stride = p.codec->bytes(p.dim);
+        code_bytes = bytes;
         n = static_cast<uint32_t>(nodes);
+        set_stride();
         upper_words = 0;
         for (size_t i = 0; i < nodes; i++) upper_words += node_levels[i] * p.row_width(1);
         batch_count = 0;
         for (size_t done = 0; done < nodes; done += batch_after(done, nodes)) batch_count++;
     }
+
+    // From the parameters, the number of nodes and the bytes of all codes.
+    void set_stride() { stride = codes_vary() ? code_bytes / std::max<uint32_t>(n, 1) : p.codec->bytes(p.dim); }
 
     static size_t batch_after(size_t done, size_t nodes) {
         constexpr size_t kShare = 50;
@@ -101,10 +109,11 @@ struct MemoryGraph {
         next(order, n);
         next(levels, n);
         next(suspects, n);
+        next(starts, codes_vary() ? n : 0);
         next(upper_links, upper_words);
         next(links0, n * p.row_width(0));
         if (codes_elsewhere == nullptr) {
-            next(codes, n * stride);
+            next(codes, code_bytes);
         } else {
             codes = codes_elsewhere;
         }
@@ -112,9 +121,9 @@ struct MemoryGraph {
     }
 
     // What a node takes in memory, for planning against a limit.
-    static size_t node_bytes(const GraphParameters& p) {
+    static size_t node_bytes(const GraphParameters& p, size_t code_size) {
         size_t upper_rows = p.row_width(1) / (p.m - 1) + 1;
-        return p.codec->bytes(p.dim) + (p.row_width(0) + upper_rows + 2) * sizeof(uint32_t) + 2;
+        return code_size + (p.codec->size == nullptr ? 0 : sizeof(uint64_t)) + (p.row_width(0) + upper_rows + 2) * sizeof(uint32_t) + 2;
     }
 
     // Fills in what follows from the levels: the order, the batches and their entry points.

@@ -46,7 +46,7 @@ bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.dis
 
 struct Scan {
     Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
+        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory), left(memory),
           unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
 
     MemoryContext context;
@@ -119,6 +119,10 @@ void take_results(Scan& s, size_t n) {
         s.results.back().bound = std::min(s.results.back().bound, ceiling);
         if (!c.expanded) s.unexpanded.push_back(c.node);
     }
+    // What is left to the next batch must not come too late there: until then nothing beyond it is certain. (Of that,
+    // what lies before the last bound is too late already.)
+    double least = std::max<double>(s.beyond, s.last_bound);
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
     sort_results(s);
 }
 
@@ -169,7 +173,10 @@ void next_batch(Scan& s) {
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) s.pool.insert(s.pool.admits(c.key) ? whole(s, c) : c);
+    for (const Candidate& c : left) {
+        Candidate again = s.pool.admits(c.key) ? whole(s, c) : c;
+        if (again.generation != 0 || again.slack == kPassedOver) s.pool.insert(again);
+    }
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
@@ -204,7 +211,8 @@ void announce(Scan& s, Result& c) {
         pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-        if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
+        if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node)) return;
+        if ((node->generation & 0x7FFFFFFF) != c.generation) return;
         c.tid = node->tid;
         c.posting = node->posting;
     }
@@ -238,7 +246,7 @@ bool next_page_of_nodes(Scan& s) {
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         if (!page::has_kind(pin.page(), format::PageKind::nodes)) continue;
         page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
             s.results.push_back(
@@ -346,8 +354,8 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     auto element = static_cast<codec::Element>(s->index.meta.element);
     index::VectorValue query = index::vector_value(element, order_by.sk_argument);
     index::check_dimensions(element, dim, query.dim);
-    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
+    auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(query_codec, dim) * sizeof(float)));
     s->code = static_cast<uint8*>(palloc0(query_codec.bytes(dim)));
     if (!query_codec.encode(query.elements, dim, scratch, s->code)) {
         s->every_row = true;

@@ -45,7 +45,9 @@ uint64 each_slot(const HnswIndex& index, PageKind kind, BufferAccessStrategy str
         if (!page::has_kind(pin.page(), kind)) continue;
         page::check_page(index.rel, block, pin.page(), shape);
         pages++;
-        for (uint32 slot = 0; slot < shape.per_page; slot++) use(pin.page(), slot, shape.number(block, slot));
+        for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(pin.page(), shape, i)) {
+            use(pin.page(), i, shape.number(block, i));
+        }
     }
     return pages;
 }
@@ -62,14 +64,15 @@ public:
         each_slot(index_, PageKind::nodes, strategy, &empty, [&](Page page, uint32 slot, SlotNumber number) {
             HnswNode* node = node_at(index_, page, slot);
             if (is_live(node) && number < ids_.size()) {
-                ids_[number] = hash_bytes64(code_at(index_, node), index_.layout.code_bytes);
+                const uint8* code = code_at(index_, node);
+                ids_[number] = hash_bytes64(code, index_.code_size(code));
             }
         });
         s_.pages[0] = each_slot(index_, PageKind::nodes, strategy, &s_.empty_pages,
                                 [&](Page page, uint32 slot, SlotNumber number) { count_node(page, slot, number); });
         for (PageKind kind : {PageKind::base_links, PageKind::upper_links}) {
-            s_.pages[static_cast<int>(kind) - 1] = each_slot(
-                index_, kind, strategy, &empty, [&](Page page, uint32 slot, SlotNumber) { count_row(page, slot, kind); });
+            auto count = [&](Page page, uint32 slot, SlotNumber) { count_row(page, slot, kind); };
+            s_.pages[static_cast<int>(kind) - 1] = each_slot(index_, kind, strategy, &empty, count);
         }
         const SlotShape& postings = index_.layout.postings;
         s_.pages[3] = each_slot(index_, PageKind::postings, strategy, &empty, [&](Page page, uint32 slot, SlotNumber) {
@@ -96,10 +99,13 @@ private:
         s_.live++;
         s_.rows += ItemPointerIsValid(&node->tid);
         s_.by_level[std::min<int>(node->level, kMaxLevel)]++;
-        s_.code_bytes += index_.layout.links_offset;
+        const SlotShape& nodes = index_.layout.nodes;
+        uint64 bytes = static_cast<uint64>(nodes.slot_bytes) * index_.node_slots(code_at(index_, node));
+        uint64 link_bytes = index_.layout.links_inline ? bytes - index_.layout.links_offset : 0;
+        s_.code_bytes += bytes - link_bytes;
+        s_.base_link_bytes += link_bytes;
         s_.fingerprint += mix64(id(number) + node->level);
         if (index_.layout.links_inline) {
-            s_.base_link_bytes += index_.layout.nodes.slot_bytes - index_.layout.links_offset;
             s_.links += node->link_count;
             add_row(number, 0, inline_links(index_, node), node->link_count);
         }

@@ -28,15 +28,16 @@ struct LinkView {
 
 class HnswStore {
 public:
-    explicit HnswStore(const HnswIndex& index)
-        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()) {}
+    // Working memory comes from `context`.
+    HnswStore(const HnswIndex& index, MemoryContext context)
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(context) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
     // `code`, of codec `by`, must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
     void set_query(const uint8* code, const codec::Codec& by, bool bounds) {
-        by.prepare(code, index_.dim(), &query_);
+        prepare_query(by, code, index_.dim(), &query_, table_);
         bounds_ = bounds;
     }
 
@@ -62,12 +63,14 @@ public:
             if (glimpse(guessed[i], nodes[i], &key) && !pool.admits(key)) {
                 pool.pass_over(key, nodes[i]);
             } else {
-                pool.insert(read_candidate(nodes[i]));
+                Candidate c = read_candidate(nodes[i]);
+                if (c.generation != 0) pool.insert(c);
             }
         }
         scored_ += n;
     }
 
+    // Generation 0: there is no such node any more.
     Candidate read_candidate(SlotNumber number) {
         Candidate c{0, 0, number, 0, 0};
         read_code(number, [&](const format::HnswNode* node, const uint8* code) {
@@ -80,16 +83,22 @@ public:
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
     // its number runs (README.md, "Reuse of slots"), so no lock is needed; replay on a standby knows no such rule.
+    // There is no call for the number of a freed node whose place is part of another now.
     template <typename Use>
     void read_code(SlotNumber number, Use use) {
         const SlotShape& nodes = index_.layout.nodes;
         pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
         format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        auto look = [&] {
+            const uint8* code = code_at(index_, node);
+            uint32 slot = nodes.slot(number);
+            if (has_node(index_, pin.page(), slot) && fits_page(code, slot)) use(node, code);
+        };
         if (!lock_codes_) {
-            use(node, code_at(index_, node));
+            look();
         } else {
             pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-            use(node, code_at(index_, node));
+            look();
         }
     }
 
@@ -110,9 +119,16 @@ private:
                                                          nodes.slot(number) * nodes.slot_bytes);
     }
 
+    // Whether a code that says itself how long it is ends on its page.
+    bool fits_page(const uint8* code, uint32 slot) const {
+        const SlotShape& nodes = index_.layout.nodes;
+        return !nodes.runs || slot + index_.node_slots(code) <= nodes.per_page;
+    }
+
     bool glimpse(const format::HnswNode* node, SlotNumber number, codec::Key* key) {
         if (node == nullptr || node->mark != mark_of(index_, number)) return false;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
+        if (!fits_page(code, index_.layout.nodes.slot(number))) return false;
         index_.codec->score(query_, &code, 1, key);
         return true;
     }
@@ -124,6 +140,7 @@ private:
     bool lock_codes_;
     bool bounds_ = false;
     codec::Query query_{};
+    ArenaVec<uint64> table_;  // of the query
     uint64 scored_ = 0;
 };
 

@@ -69,7 +69,7 @@ void repair_row(Vacuum& v, SlotNumber owner, int level) {
         bool live = false;
         v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node);
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
         if (!live || !v.store.find_row(owner, level, &row)) break;
         size_t n = v.store.links(owner, level, links);
@@ -96,7 +96,7 @@ void find_torn_rows(Vacuum& v, BlockNumber block, Buffer buffer, const SlotShape
     pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
     Page page = BufferGetPage(buffer);
     found.clear();
-    for (uint32 i = 0; i < shape.per_page; i++) {
+    for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(page, shape, i)) {
         LinkRow row{&shape, block, i, shape.number(block, i), 0};
         if (shape.kind == PageKind::nodes) {
             if (!is_live(node_at(v.index, page, i))) continue;
@@ -134,8 +134,9 @@ EntryPoint highest_node(Vacuum& v) {
     const SlotShape& nodes = v.index.layout.nodes;
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
         pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
-            const HnswNode* node = node_at(v.index, BufferGetPage(buffer), i);
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+            const HnswNode* node = node_at(v.index, page, i);
             if (!is_live(node) || node->level <= best.level) continue;
             // The rows of its levels are written after the node itself.
             if (node->level > 0 && node->upper == kNoSlot) continue;
@@ -167,7 +168,8 @@ void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
     GenericXLogState* record = nullptr;
     {
         pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
             if (!v.is_dead(nodes.number(block, i))) continue;
             if (record == nullptr) record = GenericXLogStart(v.index.rel);
             free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
@@ -193,7 +195,7 @@ void sweep_page(Vacuum& v, BlockNumber block, Buffer buffer, PageKind kind) {
                 roomy = true;
                 continue;
             }
-            bool used = true;
+            bool used = false;
             v.store.read_code(owner, [&](const HnswNode* node, const uint8*) { used = node->flags != 0; });
             if (used) continue;
             if (record == nullptr) record = GenericXLogStart(v.index.rel);
@@ -229,7 +231,7 @@ struct PageGraph {
         EntryPoint entry = read_entry(v.index.rel);
         if (entry.node == kNoSlot) return;
         v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
         v.store.set_query(code, *v.index.codec, false);
         search_from_top(v.store, entry.node, entry.level, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
@@ -261,8 +263,9 @@ void reconnect(Vacuum& v) {
         live.clear();
         {
             pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-            for (uint32 i = 0; i < nodes.per_page; i++) {
-                if (is_live(node_at(v.index, BufferGetPage(buffer), i))) live.push_back(nodes.number(block, i));
+            Page page = BufferGetPage(buffer);
+            for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+                if (is_live(node_at(v.index, page, i))) live.push_back(nodes.number(block, i));
             }
         }
         for (SlotNumber node : live) connector.connect(node);

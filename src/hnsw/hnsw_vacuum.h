@@ -18,7 +18,7 @@ struct Vacuum {
           state(callback_state),
           context(memory),
           index(opened),
-          store(index),
+          store(index, memory),
           linker(store, memory),
           dead(memory),
           candidates(memory),

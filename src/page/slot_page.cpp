@@ -1,5 +1,7 @@
 #include "page/slot_page.h"
 
+#include "page/run_page.h"
+
 namespace vext::page {
 
 void init_page(Page page, const SlotShape& shape) {
@@ -11,6 +13,7 @@ void init_page(Page page, const SlotShape& shape) {
     tail->kind = static_cast<uint16>(shape.kind);
     tail->listed = 0;
     tail->page_id = format::kPageId;
+    if (shape.runs) run_map(page)->starts[0] = uint64{1} << kFirstRun;
 }
 
 bool has_kind(Page page, PageKind kind) {

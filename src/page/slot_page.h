@@ -17,6 +17,7 @@ struct SlotShape {
     PageKind kind;
     uint32 slot_bytes;
     uint32 per_page;
+    bool runs = false;  // what is stored takes several slots in a row: run_page.h
 
     BlockNumber block(SlotNumber n) const { return n / per_page; }
     uint32 slot(SlotNumber n) const { return n % per_page; }

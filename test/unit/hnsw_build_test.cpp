@@ -66,7 +66,7 @@ Built build(const std::vector<float>& x, const GraphParameters& p, size_t thread
     Built b;
     std::vector<uint8_t> levels(n);
     for (size_t i = 0; i < n; i++) levels[i] = static_cast<uint8_t>(level_of_nth(i, p.m));
-    b.graph.measure(p, levels.data(), n);
+    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim));
     b.memory.assign(b.graph.place(nullptr, nullptr) + 64, static_cast<char>(0xEE));
     auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(b.memory.data()) + 63) / 64 * 64);
     b.graph.place(base, nullptr);
