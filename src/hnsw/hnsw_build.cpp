@@ -102,7 +102,8 @@ void finish_graph(Build& b) {
 
 // What the build holds now, and what the graph will need.
 bool memory_is_full(const Build& b) {
-    size_t per_node = MemoryGraph::node_bytes(b.rows.p, b.rows.mean_code_size()) + sizeof(ItemPointerData) + 8 * sizeof(uint32);
+    size_t graph = MemoryGraph::node_bytes(b.rows.p, b.rows.mean_code_size());
+    size_t per_node = graph + sizeof(ItemPointerData) + 8 * sizeof(uint32);
     size_t bytes = b.rows.size() * per_node + b.codes.bytes() + b.rows.duplicates.bytes();
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }

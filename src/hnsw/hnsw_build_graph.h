@@ -102,7 +102,9 @@ private:
     }
 
     void clear_rows(uint32_t node) {
-        for (int level = graph_.levels[node]; level >= 0; level--) MemoryGraph::set_counts(graph_.row(node, level), 0, 0);
+        for (int level = 0; level <= graph_.levels[node]; level++) {
+            MemoryGraph::set_counts(graph_.row(node, level), 0, 0);
+        }
     }
 
     // Chooses the neighbours on a level that was searched. False: it was the last level.
@@ -122,7 +124,8 @@ private:
 
     // The heuristic's choice of the candidates, which ascend, becomes a node's row.
     void write_row(uint32_t node, int level, size_t max) {
-        size_t n = select_neighbors(*p_.codec, p_.dim, candidates_.span(), max, p_.max_links(level), candidates_.data());
+        size_t n = select_neighbors(*p_.codec, p_.dim, candidates_.span(), max, p_.max_links(level),
+                                    candidates_.data());
         size_t settled = 0;
         uint32_t* row = graph_.row(node, level);
         for (size_t i = 0; i < n; i++) {
@@ -216,9 +219,9 @@ private:
     // ---- the end: reachability
 
     void find_suspects() {
-        constexpr uint32_t kStep = 1024;
+        constexpr uint64_t kStep = 1024;
         for (;;) {
-            uint64_t begin = uint64_t{graph_.claims[graph_.batch_count].linked.fetch_add(1, std::memory_order_relaxed)} * kStep;
+            uint64_t begin = kStep * graph_.claims[graph_.batch_count].linked.fetch_add(1, std::memory_order_relaxed);
             if (begin >= graph_.n) return;
             team_.step(kNoNode);
             for (uint32_t node = begin; node < std::min<uint64_t>(begin + kStep, graph_.n); node++) {

@@ -26,7 +26,8 @@ public:
     uint32_t node(size_t i) const { return static_cast<uint32_t>(entries_[i] & 0xFFFFFFFF) >> 1; }
     codec::Key key(size_t i) const { return key_of(entries_[i]); }
 
-    // Keys are no NaN (codecs see to that). A node that is in the pool already is not taken twice; one that has fallen out is not admitted again.
+    // Keys are no NaN (codecs see to that). A node that is in the pool already is not taken twice; one that has fallen
+    // out is not admitted again.
     void offer(codec::Key key, uint32_t node) {
         uint64_t entry = entry_of(key, node);
         uint64_t* e = entries_.data();
@@ -69,8 +70,8 @@ private:
 };
 static_assert(kMaxMemoryNodes <= size_t{1} << 31);  // what an entry has room for
 
-// Nodes that a search has seen, in a table in which the later drives out the earlier: a node may be taken for a new one,
-// and is then scored once more (the pool knows it), but never for a seen one. No branch depends on the answer.
+// Nodes that a search has seen, in a table in which the later drives out the earlier: a node may be taken for a new
+// one, and is then scored once more (the pool knows it), but never for a seen one. No branch depends on the answer.
 template <template <typename> class V>
 class SeenTable {
 public:

@@ -103,8 +103,8 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 // By inner product a long vector is nearest to everything, itself hardly included, and next to it the heuristic keeps
 // nobody. Where it keeps few, the nearest of the others fill the row, up to `room`.
 //
-// Those that the heuristic kept come out as settled. Candidates that come in as settled (they were kept together before,
-// next to the same base) are not compared with each other again.
+// Those that the heuristic kept come out as settled. Candidates that come in as settled (they were kept together
+// before, next to the same base) are not compared with each other again.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
                                size_t room, Neighbor* out) {
     constexpr size_t kFew = 4;  // a fourth of max

@@ -63,8 +63,8 @@ struct MemoryGraph {
     size_t code_size(uint32_t node) const { return codes_vary() ? p.codec->size(code(node)) : stride; }
     uint32_t entry() const { return n == 0 ? kNoNode : batches[batch_count].entry; }
 
-    // A row of links: header, neighbours. The first neighbours of the row were chosen by the heuristic together, nearest
-    // first: they are known not to make each other superfluous, and are called settled.
+    // A row of links: header, neighbours. The first neighbours of the row were chosen by the heuristic together,
+    // nearest first: they are known not to make each other superfluous, and are called settled.
     uint32_t* row(uint32_t node, int level) const {
         return level == 0 ? links0 + node * p.row_width(0)
                           : upper_links + upper[node] + static_cast<size_t>(level - 1) * p.row_width(1);
@@ -123,7 +123,8 @@ struct MemoryGraph {
     // What a node takes in memory, for planning against a limit.
     static size_t node_bytes(const GraphParameters& p, size_t code_size) {
         size_t upper_rows = p.row_width(1) / (p.m - 1) + 1;
-        return code_size + (p.codec->size == nullptr ? 0 : sizeof(uint64_t)) + (p.row_width(0) + upper_rows + 2) * sizeof(uint32_t) + 2;
+        size_t start = p.codec->size == nullptr ? 0 : sizeof(uint64_t);
+        return code_size + start + (p.row_width(0) + upper_rows + 2) * sizeof(uint32_t) + 2;
     }
 
     // Fills in what follows from the levels: the order, the batches and their entry points.

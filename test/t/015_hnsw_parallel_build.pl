@@ -54,6 +54,15 @@ foreach my $kind ([ 'vector_cosine_ops', '' ], [ 'vector_ip_ops', 'm = 4' ], [ '
 	isnt($one, $alone, 'and another one than before');
 }
 
+# Codes of sparse vectors differ in size.
+$node->safe_psql('postgres', "CREATE TABLE sparse AS SELECT id, (SELECT array_agg(CASE WHEN hashint4(id + i) % 3 = 0 THEN x ELSE 0 END)
+	FROM unnest(embedding::real[]) WITH ORDINALITY u(x, i))::vector::sparsevec(64) AS s FROM items WHERE id <= 3000;
+	ALTER TABLE sparse SET (parallel_workers = 2); CREATE INDEX sparse_idx ON sparse USING hnsw (s sparsevec_cosine_ops)");
+my $sparse = fingerprint('sparse_idx');
+$node->safe_psql('postgres', "ALTER TABLE sparse SET (parallel_workers = 0); REINDEX INDEX sparse_idx");
+is(fingerprint('sparse_idx'), $sparse, 'the same graph of sparse vectors');
+is($node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('sparse_idx') WHERE name = 'rows'"), 3000, 'with all rows');
+
 # Codes and their copy together do not fit: they go by a temporary file.
 my ($by_file, $said) = build(2, before => "SET maintenance_work_mem = '2400kB'", name => ', little memory');
 unlike($said, qr/no longer fits/, 'the graph fits');
