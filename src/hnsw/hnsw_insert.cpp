@@ -58,7 +58,7 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
-    store_.set_query(code, *index_.codec, false);
+    store_.set_query(code, *index_.codec);
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
         descend(store_, entry.node, from, l, index_.meta.ef_construction, 0, pool_, seen_);
         search_layer(store_, l, pool_, seen_);

@@ -26,14 +26,13 @@ size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
 
-// `tid` and what follows are known once the result was announced.
 struct Result {
     float bound;
     SlotNumber node;
     uint32 generation;
     ItemPointerData tid;  // invalid when only postings are left, or none
     SlotNumber posting;
-    Buffer heap_buffer;
+    Buffer heap_buffer;  // known once it was announced
 };
 
 // A row whose distance was looked up; the nearest comes first out of a heap.
@@ -46,8 +45,8 @@ bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.dis
 
 struct Scan {
     Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory), left(memory),
-          unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
+        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
+          left(memory), unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
 
     MemoryContext context;
     HnswIndex index;
@@ -83,8 +82,12 @@ struct ScanState {
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 
-void add_result(Scan& s, const Candidate& c) {
-    s.results.push_back({s.store.lower_bound(c), c.node, c.generation, {}, kNoSlot, InvalidBuffer});
+// Gives the upper bound that mirrors the lower one, or nothing when the node is gone.
+float add_result(Scan& s, SlotNumber node) {
+    HnswStore::Found f;
+    if (!s.store.read_result(node, &f)) return -HUGE_VALF;
+    s.results.push_back({f.bound, node, f.generation, f.tid, f.posting, InvalidBuffer});
+    return 2 * f.estimate - f.bound;
 }
 
 void sort_results(Scan& s) {
@@ -94,35 +97,35 @@ void sort_results(Scan& s) {
     s.next_result = s.announced = s.touched = 0;
 }
 
-// The first n of the pool become the results, the rest goes back to where it came from.
-void take_results(Scan& s, size_t n) {
-    float ceiling = -HUGE_VALF;
-    s.results.clear();
+// What is left to the next batch must not come too late there: until then nothing beyond it is certain. Of that, what
+// lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
+void leave_rest(Scan& s, size_t n) {
+    constexpr size_t kFirst = 4;
     s.beyond = HUGE_VALF;
-    for (size_t i = 0; i < s.pool.size(); i++) {
-        const Candidate& c = s.pool[i];
-        if (i >= n) {
-            s.spilled.push_back(c);
-            s.beyond = std::min(s.beyond, s.store.lower_bound(c));
-            continue;
-        }
-        add_result(s, c);
-        if (i < s.ef) {
-            float bound = s.results.back().bound;
-            Candidate without_slack = c;
-            without_slack.slack = 0;
-            ceiling = std::max(ceiling, 2 * s.store.lower_bound(without_slack) - bound);
-            continue;
-        }
-        // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
-        // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
-        s.results.back().bound = std::min(s.results.back().bound, ceiling);
-        if (!c.expanded) s.unexpanded.push_back(c.node);
+    for (size_t i = n; i < s.pool.size(); i++) {
+        HnswStore::Found f;
+        if (i < n + kFirst && s.store.read_result(s.pool[i].node, &f)) s.beyond = std::min(s.beyond, f.bound);
+        s.spilled.push_back(s.pool[i]);
     }
-    // What is left to the next batch must not come too late there: until then nothing beyond it is certain. (Of that,
-    // what lies before the last bound is too late already.)
     double least = std::max<double>(s.beyond, s.last_bound);
     for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+}
+
+// The first n of the pool become the results, the rest goes back to where it came from.
+void take_results(Scan& s, size_t n) {
+    s.results.clear();
+    n = std::min(n, s.pool.size());
+    float ceiling = -HUGE_VALF;
+    for (size_t i = 0; i < std::min(n, s.ef); i++) ceiling = std::max(ceiling, add_result(s, s.pool[i].node));
+    // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
+    // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
+    size_t beam = s.results.size();
+    for (size_t i = s.ef; i < n; i++) {
+        add_result(s, s.pool[i].node);
+        if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
+    }
+    for (size_t i = beam; i < s.results.size(); i++) s.results[i].bound = std::min(s.results[i].bound, ceiling);
+    leave_rest(s, n);
     sort_results(s);
 }
 
@@ -142,9 +145,6 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
-// A candidate with what the search left out when it passed it over.
-Candidate whole(Scan& s, const Candidate& c) { return c.slack == kPassedOver ? s.store.read_candidate(c.node) : c; }
-
 bool over_limits(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
@@ -158,7 +158,7 @@ bool over_limits(const Scan& s) {
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
-        for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
+        for (const Candidate& c : s.spilled) add_result(s, c.node);
         s.beyond = HUGE_VALF;
         sort_results(s);
         s.drained = true;
@@ -173,10 +173,7 @@ void next_batch(Scan& s) {
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) {
-        Candidate again = s.pool.admits(c.key) ? whole(s, c) : c;
-        if (again.generation != 0 || again.slack == kPassedOver) s.pool.insert(again);
-    }
+    for (const Candidate& c : left) s.pool.insert(c);
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
@@ -186,8 +183,22 @@ void next_batch(Scan& s) {
 
 // ---- rows of a node --------------------------------------------------------------------------------
 
+// Replay on a standby does not wait for scans before a slot gets another node.
+bool still_there(Scan& s, const Result& c) {
+    const SlotShape& nodes = s.index.layout.nodes;
+    pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    uint32 slot = nodes.slot(c.node);
+    const HnswNode* node = node_at(s.index, pin.page(), slot);
+    return has_node(s.index, pin.page(), slot) && (node->generation & 0x7FFFFFFF) == c.generation;
+}
+
 void read_posting(Scan& s) {
     CHECK_FOR_INTERRUPTS();
+    if (s.store.in_recovery() && !still_there(s, s.current)) {
+        s.next_posting = kNoSlot;
+        return;
+    }
     const SlotShape& shape = s.index.layout.postings;
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
@@ -204,27 +215,13 @@ void read_posting(Scan& s) {
     s.next_posting = posting->next;
 }
 
-// Finds the rows of a result, unless its slot has been given to another node since it was scored.
-void announce(Scan& s, Result& c) {
-    const SlotShape& nodes = s.index.layout.nodes;
-    {
-        pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-        if (!has_node(s.index, pin.page(), nodes.slot(c.node)) || !is_live(node)) return;
-        if ((node->generation & 0x7FFFFFFF) != c.generation) return;
-        c.tid = node->tid;
-        c.posting = node->posting;
-    }
-    if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
-}
-
 // The next result, with its rows. Those behind it are made ready on the way.
 const Result& next_of_results(Scan& s) {
     size_t at = s.next_result++;
     for (size_t end = std::min(at + index::HeapAhead::kAnnounce + 1, s.results.size()); s.announced < end;
          s.announced++) {
-        announce(s, s.results[s.announced]);
+        Result& c = s.results[s.announced];
+        if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
     }
     for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.results.size()); s.touched < end; s.touched++) {
         const Result& c = s.results[s.touched];
@@ -249,8 +246,8 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back(
-                {NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, {}, kNoSlot, InvalidBuffer});
+            s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, node->tid,
+                                 node->posting, InvalidBuffer});
         }
     }
     return true;
@@ -364,7 +361,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     if (s->index.codec->uncertain) {
         s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     }
-    s->store.set_query(s->code, query_codec, true);
+    s->store.set_query(s->code, query_codec);
     first_batch(*s);
     return s;
 }

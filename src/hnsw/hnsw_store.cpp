@@ -12,7 +12,7 @@ namespace {
 constexpr uint32 kCacheLine = 64;
 // Of codes that differ in size: 60 to 80 elements.
 constexpr uint32 kUsualCode = 256;
-}
+}  // namespace
 
 void HnswStore::prefetch_code(const HnswNode* node) const {
     if (node == nullptr) return;
@@ -34,6 +34,24 @@ void HnswStore::prefetch_links(SlotNumber number, int level) {
     const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
     uint32 from = index_.layout.links_offset, to = nodes.runs ? index_.layout.code_offset : nodes.slot_bytes;
     for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
+}
+
+bool HnswStore::read_result(SlotNumber number, Found* found) {
+    const SlotShape& nodes = index_.layout.nodes;
+    uint32 slot = nodes.slot(number);
+    pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    HnswNode* node = node_at(index_, pin.page(), slot);
+    const uint8* code = code_at(index_, node);
+    if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, slot)) return false;
+    codec::Key key;
+    index_.codec->score(query_, &code, 1, &key);
+    found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
+    found->estimate = index_.codec->lower_bound(query_, key, 0);
+    found->generation = node->generation & 0x7FFFFFFF;
+    found->tid = node->tid;
+    found->posting = node->posting;
+    return true;
 }
 
 bool HnswStore::find_row(SlotNumber node, int level, LinkRow* row) {

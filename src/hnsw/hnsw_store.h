@@ -35,20 +35,18 @@ public:
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
-    // `code`, of codec `by`, must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
-    void set_query(const uint8* code, const codec::Codec& by, bool bounds) {
+    // `code`, of codec `by`, must outlive the searches.
+    void set_query(const uint8* code, const codec::Codec& by) {
         prepare_query(by, code, index_.dim(), &query_, table_);
-        bounds_ = bounds;
     }
 
     size_t links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
-    float lower_bound(const Candidate& c) const { return index_.codec->lower_bound(query_, c.key, c.slack); }
 
-    // Most nodes are too far off for the pool. That shows without a pin, whose bookkeeping costs as much as the
-    // distance: the code is scored where the hint says that its page is. The page may have left that buffer, even
-    // while it is looked at, so a node is left out by such a score but never taken; `mark` tells a stale hint.
+    // Codes are scored without a pin, whose bookkeeping costs as much as the distance: where the hint says that their
+    // page is. `mark` tells a stale hint; the page may also leave the buffer while it is looked at, and then the score
+    // is wrong. So keys lead a search, and what it finds is read again (read_result) before anything is said of it.
     template <typename Pool>
     void score_into(const SlotNumber* nodes, size_t n, Pool& pool) {
         constexpr size_t kAhead = 6;
@@ -60,26 +58,21 @@ public:
         for (size_t i = 0; i < n; i++) {
             if (i + kAhead < n) prefetch_code(guessed[i + kAhead]);
             codec::Key key;
-            if (glimpse(guessed[i], nodes[i], &key) && !pool.admits(key)) {
-                pool.pass_over(key, nodes[i]);
-            } else {
-                Candidate c = read_candidate(nodes[i]);
-                if (c.generation != 0) pool.insert(c);
-            }
+            if (glimpse(guessed[i], nodes[i], &key) || read_key(nodes[i], &key)) pool.insert({key, nodes[i]});
         }
         scored_ += n;
     }
 
-    // Generation 0: there is no such node any more.
-    Candidate read_candidate(SlotNumber number) {
-        Candidate c{0, 0, number, 0, 0};
-        read_code(number, [&](const format::HnswNode* node, const uint8* code) {
-            index_.codec->score(query_, &code, 1, &c.key);
-            c.slack = bounds_ ? index_.codec->slack(query_, code) : 0;
-            c.generation = node->generation & 0x7FFFFFFF;
-        });
-        return c;
-    }
+    // A node as the result of a search: its bound, its estimate (the bound of a code that lost nothing), its rows.
+    struct Found {
+        float bound, estimate;
+        uint32 generation;
+        ItemPointerData tid;
+        SlotNumber posting;
+    };
+    // False: the node is not live (any more).
+    bool read_result(SlotNumber number, Found* found);
+    bool in_recovery() const { return lock_codes_; }
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
     // its number runs (README.md, "Reuse of slots"), so no lock is needed; replay on a standby knows no such rule.
@@ -125,6 +118,16 @@ private:
         return !nodes.runs || slot + index_.node_slots(code) <= nodes.per_page;
     }
 
+    // False: there is no such node any more.
+    bool read_key(SlotNumber number, codec::Key* key) {
+        bool found = false;
+        read_code(number, [&](const format::HnswNode*, const uint8* code) {
+            index_.codec->score(query_, &code, 1, key);
+            found = true;
+        });
+        return found;
+    }
+
     bool glimpse(const format::HnswNode* node, SlotNumber number, codec::Key* key) {
         if (node == nullptr || node->mark != mark_of(index_, number)) return false;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
@@ -138,7 +141,6 @@ private:
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
-    bool bounds_ = false;
     codec::Query query_{};
     ArenaVec<uint64> table_;  // of the query
     uint64 scored_ = 0;

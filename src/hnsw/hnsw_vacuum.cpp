@@ -233,7 +233,7 @@ struct PageGraph {
         v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
             memcpy(code, there, v.index.code_size(there));
         });
-        v.store.set_query(code, *v.index.codec, false);
+        v.store.set_query(code, *v.index.codec);
         search_from_top(v.store, entry.node, entry.level, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
                         v.seen);
         for (size_t i = 0; i < pool.size(); i++) {
