@@ -55,7 +55,7 @@ foreach my $kind ([ 'vector_cosine_ops', '' ], [ 'vector_ip_ops', 'm = 4' ], [ '
 }
 
 # Codes of sparse vectors differ in size.
-$node->safe_psql('postgres', "CREATE TABLE sparse AS SELECT id, (SELECT array_agg(CASE WHEN hashint4(id + i) % 3 = 0 THEN x ELSE 0 END)
+$node->safe_psql('postgres', "CREATE TABLE sparse AS SELECT id, (SELECT array_agg(CASE WHEN hashint8(id + i) % 3 = 0 THEN x ELSE 0 END)
 	FROM unnest(embedding::real[]) WITH ORDINALITY u(x, i))::vector::sparsevec(64) AS s FROM items WHERE id <= 3000;
 	ALTER TABLE sparse SET (parallel_workers = 2); CREATE INDEX sparse_idx ON sparse USING hnsw (s sparsevec_cosine_ops)");
 my $sparse = fingerprint('sparse_idx');
