@@ -111,7 +111,8 @@ struct HnswPosting {
     SlotNumber next;
     uint8 flags;
     uint8 count;
-    uint16 reserved;
+    uint8 uniform;  // 1: this chunk and all behind it have one fingerprint
+    uint8 reserved;
 };
 static_assert(sizeof(HnswPosting) == 12 && std::is_trivially_copyable_v<HnswPosting>);
 
@@ -123,5 +124,9 @@ static_assert(sizeof(HnswPostingEntry) == 8 && std::is_trivially_copyable_v<Hnsw
 inline constexpr uint32 kPostingSlotBytes = 128;
 inline constexpr size_t kPostingCapacity = (kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
 static_assert(kPostingCapacity == 14);
+// Behind the entries, in the last 4 bytes: a hash of the vector that the rows have in common. Rows of one chunk have
+// equal vectors, and not only equal codes; 0: that is not known.
+inline constexpr size_t kPostingFingerprint = kPostingSlotBytes - sizeof(uint32);
+static_assert(sizeof(HnswPosting) + kPostingCapacity * sizeof(HnswPostingEntry) <= kPostingFingerprint);
 
 }  // namespace vext::format

@@ -108,9 +108,9 @@ bool memory_is_full(const Build& b) {
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }
 
-void load_row(Build& b, const void* elements, ItemPointer tid) {
+void load_row(Build& b, const index::VectorValue& value, ItemPointer tid) {
     uint8* code = b.rows.add_node();
-    if (!b.index.codec->encode(elements, b.index.dim(), b.scratch.data(), code)) {
+    if (!b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
         b.rows.drop_last();
         return;
     }
@@ -122,7 +122,7 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
         b.rows.tids.push_back(*tid);
     } else {
         b.rows.drop_last();
-        b.rows.duplicates.push_back({node, *tid});
+        b.rows.duplicates.push_back({node, index::fingerprint(b.index.codec->element, value), *tid});
     }
     if (!memory_is_full(b)) return;
     ereport(NOTICE, errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", b.indexed),
@@ -142,9 +142,9 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
     if (b.rest == nullptr) {
-        load_row(b, value.elements, tid);
+        load_row(b, value, tid);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {
-        b.rest->add(b.row_code, tid);
+        b.rest->add(b.row_code, index::fingerprint(b.index.codec->element, value), tid);
         b.indexed++;
     }
     MemoryContextSwitchTo(outer);

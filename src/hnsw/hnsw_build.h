@@ -12,6 +12,7 @@ namespace vext::hnsw {
 // A further row of a node.
 struct Duplicate {
     uint32 node;
+    uint32 fingerprint;  // of the vector
     ItemPointerData tid;
 };
 

@@ -112,6 +112,10 @@ BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
     return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
 }
 
+bool share_chunks(const Duplicate& x, const Duplicate& y) {
+    return x.node == y.node && x.fingerprint == y.fingerprint;
+}
+
 void place(const Writing& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.n;
@@ -134,13 +138,14 @@ void place(const Writing& b, Placement& p) {
     p.first[3] = block;
     std::sort(b.rows.duplicates.begin(), b.rows.duplicates.end(), [](const Duplicate& x, const Duplicate& y) {
         if (x.node != y.node) return x.node < y.node;
+        if (x.fingerprint != y.fingerprint) return x.fingerprint < y.fingerprint;
         return ItemPointerCompare(const_cast<ItemPointer>(&x.tid), const_cast<ItemPointer>(&y.tid)) < 0;
     });
     // Chunks of a node follow each other; the last one, with room, is the first of its chain.
     size_t chunks = 0;
     for (size_t i = 0; i < b.rows.duplicates.size();) {
         size_t end = i;
-        while (end < b.rows.duplicates.size() && b.rows.duplicates[end].node == b.rows.duplicates[i].node) end++;
+        while (end < b.rows.duplicates.size() && share_chunks(b.rows.duplicates[end], b.rows.duplicates[i])) end++;
         chunks += (end - i + kPostingCapacity - 1) / kPostingCapacity;
         p.posting[b.rows.duplicates[i].node] = nth_slot(layout.postings, block, chunks - 1);
         i = end;
@@ -201,13 +206,17 @@ BlockNumber write_postings(const Writing& b, const Placement& p) {
     PageWriter writer{b.index, shape};
     size_t chunk = 0;
     HnswPosting* posting = nullptr;
+    bool uniform = false;
     for (size_t i = 0; i < b.rows.duplicates.size(); i++) {
         const Duplicate& d = b.rows.duplicates[i];
         bool same_node = i > 0 && b.rows.duplicates[i - 1].node == d.node;
-        if (!same_node || posting->count == kPostingCapacity) {
+        bool same_vector = same_node && share_chunks(b.rows.duplicates[i - 1], d);
+        if (!same_vector || posting->count == kPostingCapacity) {
             SlotNumber previous = same_node ? nth_slot(shape, p.first[3], chunk - 1) : kNoSlot;
+            uniform = same_node ? uniform && same_vector : d.fingerprint != 0;
             posting = reinterpret_cast<HnswPosting*>(writer.next(nth_slot(shape, p.first[3], chunk++)));
-            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, 0};
+            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, uniform, 0};
+            *fingerprint_of(posting) = d.fingerprint;
         }
         reinterpret_cast<HnswPostingEntry*>(posting + 1)[posting->count++] = {d.tid, 0};
     }

@@ -21,11 +21,15 @@ struct SharedRest {
     std::atomic<uint32> claimed;
     Barrier barrier;
 
-    // A row: its tid, then its code.
-    char* row(uint32 i) { return reinterpret_cast<char*>(this + 1) + i * row_bytes; }
-    static constexpr size_t kCodeOffset = 8;
+    // The code follows.
+    struct Row {
+        ItemPointerData tid;
+        uint32 fingerprint;
+
+        uint8* code() { return reinterpret_cast<uint8*>(this + 1); }
+    };
+    Row* row(uint32 i) { return reinterpret_cast<Row*>(reinterpret_cast<char*>(this + 1) + i * row_bytes); }
 };
-static_assert(sizeof(ItemPointerData) <= SharedRest::kCodeOffset);
 
 namespace {
 
@@ -34,8 +38,8 @@ void insert_claimed(SharedRest* shared, HnswInserter& inserter) {
         uint32 i = shared->claimed.fetch_add(1, std::memory_order_relaxed);
         if (i >= shared->count) return;
         CHECK_FOR_INTERRUPTS();
-        char* row = shared->row(i);
-        inserter.insert(reinterpret_cast<uint8*>(row + SharedRest::kCodeOffset), reinterpret_cast<ItemPointer>(row));
+        SharedRest::Row* row = shared->row(i);
+        inserter.insert(row->code(), row->fingerprint, &row->tid);
     }
 }
 
@@ -47,7 +51,7 @@ HnswInserter* make_inserter(const HnswIndex& index, MemoryContext context) {
 
 RestOfBuild::RestOfBuild(const HnswIndex& index, MemoryContext context, int workers, bool concurrent)
     : index_(index), inserter_(make_inserter(index, context)) {
-    size_t row_bytes = MAXALIGN(SharedRest::kCodeOffset + index.layout.code_bytes);
+    size_t row_bytes = MAXALIGN(sizeof(SharedRest::Row) + index.layout.code_bytes);
     auto capacity = static_cast<uint32>(std::clamp<size_t>((size_t{1} << 20) / row_bytes, 16, 1024));
     size_t bytes = sizeof(SharedRest) + capacity * row_bytes;
     if (workers == 0 || !index::has_shared_memory(bytes)) return;
@@ -63,14 +67,15 @@ RestOfBuild::RestOfBuild(const HnswIndex& index, MemoryContext context, int work
     index::launch_workers(workers_);
 }
 
-void RestOfBuild::add(const uint8* code, ItemPointer tid) {
+void RestOfBuild::add(const uint8* code, uint32 fingerprint, ItemPointer tid) {
     if (shared_ == nullptr) {
-        inserter_->insert(code, tid);
+        inserter_->insert(code, fingerprint, tid);
         return;
     }
-    char* row = shared_->row(shared_->count++);
-    memcpy(row, tid, sizeof *tid);
-    memcpy(row + SharedRest::kCodeOffset, code, index_.code_size(code));
+    SharedRest::Row* row = shared_->row(shared_->count++);
+    row->tid = *tid;
+    row->fingerprint = fingerprint;
+    memcpy(row->code(), code, index_.code_size(code));
     if (shared_->count == shared_->capacity) flush();
 }
 

@@ -108,8 +108,7 @@ public:
     BuildSearch(Source source, const MemoryGraph& graph)
         : graph_(graph), table_(source), pool_(source), seen_(source) {}
 
-    // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels. The paper has a
-    // beam of one on those above; where rows lie in tight clusters that may end in a wrong one and never leave it.
+    // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels.
     void start(uint32_t node, uint32_t entry, size_t ef) {
         node_ = node;
         ef_ = ef;
@@ -160,7 +159,7 @@ private:
     }
 
     void begin_level(uint32_t entry) {
-        size_t ef = level_ > graph_.levels[node_] ? std::max<size_t>(ef_ / 8, 8) : ef_;
+        size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
         pool_.reset(ef);
         seen_.reset(ef);
         seen_.add(entry);

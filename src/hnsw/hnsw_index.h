@@ -104,6 +104,9 @@ inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
 inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
 }
+inline uint32* fingerprint_of(format::HnswPosting* posting) {
+    return reinterpret_cast<uint32*>(reinterpret_cast<char*>(posting) + format::kPostingFingerprint);
+}
 inline bool is_live(const format::HnswNode* node) {
     return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;
 }

@@ -43,11 +43,23 @@ struct RankedRow {
 
 bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.distance; }
 
-struct Scan {
-    Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
-          left(memory), unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
+// The rest of a node with many rows, put off until nothing nearer is left: rows of one vector and its distance.
+struct Run {
+    double distance;
+    Result node;
+    SlotNumber chunk;
+    uint32 fingerprint;
+};
 
+bool farther_run(const Run& a, const Run& b) { return a.distance > b.distance; }
+
+struct Scan {
+    Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
+        : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory),
+          spilled(memory), left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory),
+          ahead(scan->heapRelation), ranked(memory) {}
+
+    IndexScanDesc desc;
     MemoryContext context;
     HnswIndex index;
     HnswStore store;
@@ -63,6 +75,9 @@ struct Scan {
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
     Result current{};
+    Run run{};                  // of the current node; fingerprint 0: none yet
+    bool distance_known = false;  // of the rows at hand: that of the run
+    ArenaVec<Run> runs;           // a heap: put off
     index::HeapAhead ahead;
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
@@ -193,11 +208,12 @@ bool still_there(Scan& s, const Result& c) {
     return has_node(s.index, pin.page(), slot) && (node->generation & 0x7FFFFFFF) == c.generation;
 }
 
-void read_posting(Scan& s) {
+// Appends the rows of the next chunk. Gives the fingerprint that they have in common with all rows behind them, or 0.
+uint32 read_posting(Scan& s) {
     CHECK_FOR_INTERRUPTS();
     if (s.store.in_recovery() && !still_there(s, s.current)) {
         s.next_posting = kNoSlot;
-        return;
+        return 0;
     }
     const SlotShape& shape = s.index.layout.postings;
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
@@ -207,12 +223,73 @@ void read_posting(Scan& s) {
     // while this scan runs (on a standby it may be: then the rest of the chain is another node's).
     if (posting->node != s.current.node) {
         s.next_posting = kNoSlot;
-        return;
+        return 0;
     }
     const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
     size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
     for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
     s.next_posting = posting->next;
+    return posting->uniform ? *fingerprint_of(posting) : 0;
+}
+
+// Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound is
+// not below their distance, and so would take in all before it hands out the first. Where one vector is all that is left
+// of a node behind its first chunk, its distance is looked up once; the rows are handed out with it when they are due,
+// and need no recheck. False: no row of the chunk at hand is due.
+bool weigh_chunk(Scan& s, SlotNumber chunk, uint32 fingerprint) {
+    s.distance_known = false;
+    bool lazy = !s.every_row && s.rerank == nullptr && !s.index.codec->exact;
+    if (!lazy || fingerprint == 0 || chunk == s.current.posting) return true;
+    if (fingerprint != s.run.fingerprint) {
+        double distance = 0;
+        bool visible = false;
+        {
+            pg::ScratchContext scratch{"hnsw distance"};
+            auto* rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(s.desc);
+            for (size_t i = 0; i < s.rows.size() && !visible; i++) visible = rerank->distance(s.rows[i], &distance);
+            rerank->end();
+        }
+        if (!visible) return false;
+        s.run = {distance, s.current, chunk, fingerprint};
+        bool due = s.next_result == s.results.size() || distance <= s.results[s.next_result].bound;
+        if (!due || (!s.runs.empty() && s.runs[0].distance < distance)) {
+            s.runs.push_back(s.run);
+            std::push_heap(s.runs.begin(), s.runs.end(), farther_run);
+            s.next_posting = kNoSlot;
+            return false;
+        }
+    }
+    s.last_bound = std::max(s.last_bound, s.run.distance);
+    s.distance_known = true;
+    return true;
+}
+
+// Reads chunks of the current node until there are rows to hand out.
+bool read_postings(Scan& s) {
+    while (s.next_row == s.rows.size() && s.next_posting != kNoSlot) {
+        SlotNumber chunk = s.next_posting;
+        s.rows.clear();
+        s.next_row = 0;
+        uint32 fingerprint = read_posting(s);
+        if (!weigh_chunk(s, chunk, fingerprint)) s.rows.clear();
+    }
+    return s.next_row < s.rows.size();
+}
+
+// Makes the nearest run that was put off `current` when it is due; false when none is.
+bool resume_run(Scan& s) {
+    while (!s.runs.empty() &&
+           (s.next_result == s.results.size() || s.runs[0].distance <= s.results[s.next_result].bound)) {
+        std::pop_heap(s.runs.begin(), s.runs.end(), farther_run);
+        s.run = s.runs.back();
+        s.runs.pop_back();
+        s.current = s.run.node;
+        s.next_posting = s.run.chunk;
+        s.rows.clear();
+        s.next_row = 0;
+        if (read_postings(s)) return true;
+    }
+    return false;
 }
 
 // The next result, with its rows. Those behind it are made ready on the way.
@@ -257,6 +334,7 @@ bool next_page_of_nodes(Scan& s) {
 bool next_node(Scan& s) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
+        if (resume_run(s)) return true;
         if (s.next_result == s.results.size()) {
             if (s.every_row) {
                 if (!next_page_of_nodes(s)) return false;
@@ -276,20 +354,16 @@ bool next_node(Scan& s) {
         s.next_row = 0;
         if (ItemPointerIsValid(const_cast<ItemPointer>(&c.tid))) s.rows.push_back(c.tid);
         s.next_posting = c.posting;
-        while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
-        if (s.rows.empty()) continue;
+        s.run.fingerprint = 0;
+        s.distance_known = false;
+        if (s.rows.empty() && !read_postings(s)) continue;
         if (!s.every_row && s.rerank == nullptr) s.last_bound = std::max<double>(s.last_bound, c.bound);
         return true;
     }
 }
 
 bool next_row(Scan& s) {
-    while (s.next_row == s.rows.size() && s.next_posting != kNoSlot) {
-        s.rows.clear();
-        s.next_row = 0;
-        read_posting(s);
-    }
-    return s.next_row < s.rows.size() || next_node(s);
+    return s.next_row < s.rows.size() || read_postings(s) || next_node(s);
 }
 
 // ---- rows in the order of their own distances ---------------------------------------------------------
@@ -336,7 +410,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("non-MVCC snapshots are not supported with hnsw"));
     }
-    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan->heapRelation, context);
+    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan, context);
     const ScanKeyData& order_by = scan->orderByData[0];
     if (order_by.sk_flags & SK_ISNULL) {
         s->every_row = s->null_bound = true;
@@ -421,8 +495,10 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     }
     if (!next_row(s)) return false;
     scan->xs_heaptid = s.rows[s.next_row++];
-    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row;
-    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row ? get_float8_nan() : s.current.bound);
+    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row && !s.distance_known;
+    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row        ? get_float8_nan()
+                                             : s.distance_known ? s.run.distance
+                                                                : s.current.bound);
     scan->xs_orderbynulls[0] = s.every_row && s.null_bound;
     return true;
 }

@@ -134,6 +134,7 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
     if (found < shape.per_page) {
         claim->record = {index.rel, index.logged};
         Page copy = claim->record.add(buffer);
+        if (!shape.runs) page::cover_slot(copy, shape, found);
         claim->buffer = buffer;
         if (shape.runs) begin_run(copy, shape, found, need);
         claim->slot = page::slot_at(copy, shape, found);
@@ -183,7 +184,8 @@ void add_page(const HnswIndex& index, PageKind kind, uint32 need) {
     Buffer buffer = pg::extend_relation(index.rel);
     BlockNumber block = BufferGetBlockNumber(buffer);
     page::PageChange record{index.rel, index.logged};
-    page::init_page(record.add(buffer, GENERIC_XLOG_FULL_IMAGE), shape);
+    page::init_page(record.add(buffer, GENERIC_XLOG_FULL_IMAGE), shape,
+                    shape.runs ? shape.per_page : 0);
     record.finish();
     UnlockReleaseBuffer(buffer);
     list_page(index, kind, block, need);

@@ -40,6 +40,12 @@ public:
         prepare_query(by, code, index_.dim(), &query_, table_);
     }
 
+    codec::Key key_of(const uint8* code) const {
+        codec::Key key;
+        index_.codec->score(query_, &code, 1, &key);
+        return key;
+    }
+
     size_t links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }

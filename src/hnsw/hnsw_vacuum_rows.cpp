@@ -111,6 +111,7 @@ void clean_postings(Vacuum& v, SlotNumber node, SlotNumber head) {
             drop_later_chunk(v, previous, at);
         } else {
             previous = at;
+            if (!empty) v.chained.insert(at);
         }
         at = next;
     }

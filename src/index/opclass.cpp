@@ -1,5 +1,6 @@
 #include "index/opclass.h"
 
+#include "base/hash.h"
 #include "type/halfvec.h"
 #include "type/sparsevec.h"
 #include "type/vector.h"
@@ -114,6 +115,18 @@ VectorValue value_to_index(Element element, Datum datum, uint32 dim) {
         ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %u dimensions, not %u", dim, value.dim));
     }
     return value;
+}
+
+uint32 fingerprint(Element element, const VectorValue& value) {
+    size_t bytes;
+    switch (element) {
+        case Element::f32: bytes = value.dim * sizeof(float); break;
+        case Element::f16: bytes = value.dim * sizeof(uint16); break;
+        case Element::bit: bytes = (value.dim + 7) / 8; break;
+        default: return 0;
+    }
+    auto hash = static_cast<uint32>(hash_bytes64(value.elements, bytes));
+    return hash == 0 ? 1 : hash;
 }
 
 void check_dimensions(Element element, uint32 expected, uint32 found) {
