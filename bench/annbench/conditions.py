@@ -75,19 +75,20 @@ class Conditions:
             resident = "SELECT 'resident', 1024 * substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\\s+(\\d+)')::int8"
             statement = self.statement('(SELECT q FROM queries WHERE id = 0)').replace(f'LIMIT {self.o.k}', f'LIMIT {rows}')
             look = ["SELECT '== look'", contexts, resident]
-            steps = [*look, 'BEGIN', 'SET LOCAL enable_seqscan = off', *look, f'DECLARE c NO SCROLL CURSOR FOR {statement}', f'FETCH {self.o.k} FROM c', *look,
+            # two scans before: what the session keeps of its first ones is not the scan's
+            steps = [statement, statement, *look, *look, 'BEGIN', 'SET LOCAL enable_seqscan = off', *look, f'DECLARE c NO SCROLL CURSOR FOR {statement}', f'FETCH {self.o.k} FROM c', *look,
                      f'FETCH {rows} FROM c', *look, 'COMMIT']
             try:
                 text = self.cluster.sql(database(e), *steps, settings=e.search(min(knob, e.most_knob(self.o))) | e.iterative)[0]
             except SqlError as error:
                 self.warn(f'{e.name}: memory was not measured: {error}')
                 continue
-            looks = [dict(line.rsplit('|', 1) for line in part.splitlines() if '|' in line) for part in text.split('== look')[2:]]
+            looks = [dict(line.rsplit('|', 1) for line in part.splitlines() if '|' in line) for part in text.split('== look')[3:]]
             before, first, last = ({name: int(n) for name, n in x.items()} for x in looks)
             delta = {name: last[name] - before.get(name, 0) for name in last if name != 'resident'}
             largest = sorted(((n, name) for name, n in delta.items() if n > 0), reverse=True)[:3]
             total = {when: sum(n for name, n in x.items() if name != 'resident') for when, x in (('before', before), ('first', first), ('last', last))}
-            out[e.name] = dict(rows=rows, fetched=len([x for x in text.split() if x.isdigit()]), first=total['first'] - total['before'], last=total['last'] - total['before'],
+            out[e.name] = dict(rows=rows, fetched=sum(x.isdigit() for x in text.split('== look', 3)[3].split()), first=total['first'] - total['before'], last=total['last'] - total['before'],
                                executor=delta.get('ExecutorState', 0), resident=last['resident'] - before['resident'],
                                largest=', '.join(f'{name} {n >> 10} kB' for n, name in largest))
             print(f"{e.name}: one scan holds {out[e.name]['first'] >> 10} kB after {self.o.k} rows, {out[e.name]['last'] >> 10} kB after {out[e.name]['fetched']}: {out[e.name]['largest']}")

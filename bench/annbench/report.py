@@ -72,7 +72,7 @@ class Report:
         self.title = f'{data.name}: {data.rows} x {data.dim}, {options.metric}'
         self.settings = (f'm = {options.m}, shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
                          f'{options.rounds} alternating rounds of {options.seconds} s')
-        self.json = dict(title=self.title, machine=self.machine, settings=self.settings, versions=versions, dataset=data.name, rows=data.rows, dim=data.dim,
+        self.json = dict(title=self.title, machine=self.machine, settings=self.settings, command=options.command, versions=versions, dataset=data.name, rows=data.rows, dim=data.dim,
                          options={k: v for k, v in vars(options).items()}, clauses={})
 
     def add(self, phase, results, record):
@@ -98,8 +98,9 @@ class Report:
         self.add('recall', swept, lambda s, ref: [key | {
             'recall': target, 'knob': s['knob'], 'value': at and float(at['knob']), 'QPS': at and at['qps'], self.times('times'): over(at and at['qps'], ref and ref['at'][target] and ref['at'][target]['qps']),
             'note': 'not reached' if not at else 'at least: recall is higher' if at['floor'] else None} for target, at in s['at'].items()])
+        first = self.o.clients == self.o.client_counts[0]
         self.add('sweep', swept, lambda s, ref: [key | {
-            'knob': s['knob'], 'value': x, 'recall': s['recall'][x], 'QPS': s['qps'].get(x), 'waiting for a CPU, at most': s['wait'].get(x)} for x in sorted(s['recall'])])
+            'knob': s['knob'], 'value': x, 'recall': s['recall'][x], 'QPS': s['qps'].get(x), 'waiting for a CPU, at most': s['wait'].get(x)} for x in sorted(s['recall']) if first or x in s['qps']])
 
     def insert(self, inserted):
         self.add('insert', inserted, lambda i, ref: [{
@@ -114,7 +115,7 @@ class Report:
     def vacuum(self, vacuumed):
         self.add('vacuum', vacuumed, lambda v, ref: [{
             'VACUUM s': v['vacuum'], self.times('share of'): ref and v['vacuum'] / ref['vacuum'], 'build s': v['build'], 'bytes before': v['bytes'], 'after VACUUM': v['vacuumed_bytes'],
-            'rows inserted again': v['refilled'], 's for that': v['refill'], 'bytes then': v['refilled_bytes'], 'fresh index of the half, s': v['fresh_build'], 'its bytes': v['fresh_bytes']}
+            'rows inserted again': v['refilled'], 's for that': v['refill'], 'bytes then': v['refilled_bytes'], 'growth': v['refilled_bytes'] / v['bytes'], 'fresh index of the half, s': v['fresh_build'], 'its bytes': v['fresh_bytes']}
             | {f'recall at {x}, after / fresh': f"{r:.4f} / {v['fresh_recall'][x]:.4f}" for x, r in v['recall'].items()}
             | {'recall lost at most': max(v['fresh_recall'][x] - r for x, r in v['recall'].items())}])
 
@@ -160,7 +161,7 @@ class Report:
         parts = [f'# {self.title}\n', f'{self.machine}. {self.settings}.\n']
         for phase, (title, note) in TITLES.items():
             if phase in self.tables:
-                parts += [f'## {title}\n'] + ([note + '\n'] if note else []) + [markdown(self.tables[phase])]
+                parts += [f'## {title}\n'] + ([note + '\n'] if note else []) + [markdown([r for r in self.tables[phase] if r.get('QPS', ()) is not None or phase == 'recall'])]
         parts += [f'![]({name})\n' for name in drawn]
         if noise:
             parts.append(f"Noise: a fixed loop before each of {noise['n']} measurements took {1000 * noise['median']:.1f} ms in the median, {1000 * noise['min']:.1f} at best, "
