@@ -31,7 +31,8 @@ def draw(out, results):
         fig, axes = plt.subplots(1, n, figsize=(5.5 * n, 4.5), squeeze=False)
         return fig, axes[0]
 
-    found = panels([r for r in tables.get('sweep', []) if r['QPS']], 'ef_construction', 'LIMIT', 'clients')
+    curve = [r for r in tables.get('sweep', []) if r['QPS']]
+    found = panels([r for r in curve if r['clients'] == curve[0]['clients']], 'ef_construction', 'LIMIT')      # of other numbers there are few points
     if found:
         fig, axes = subplots(len(found))
         for ax, (key, records) in zip(axes, found.items()):
