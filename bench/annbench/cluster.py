@@ -79,6 +79,9 @@ class Cluster:
         cached = subprocess.run(['fincore', '--bytes', '--noheadings', '--output', 'RES', path], text=True, capture_output=True).stdout.split()
         return int(cached[0]) / max(1, os.path.getsize(path)) if cached else None
 
+    def has_library(self, name):
+        return os.path.exists(os.path.join(self.libdir, name + '.so'))
+
     def alive(self):
         r = subprocess.run([os.path.join(self.bin, 'pg_isready'), '-q', '-h', self.dir], env=self.env)
         return r.returncode == 0

@@ -70,6 +70,7 @@ ENGINES = {e.name: e for e in (
     diskann('diskann', 'memory_optimized'),
     diskann('diskann-plain', 'plain'),
 )}
+PEERS = tuple(e.name for e in ENGINES.values() if len(e.extensions) > 1)     # theirs is built on pgvector's types
 DEFAULT_ENGINES = {'hnsw': ('vectorext', 'pgvector'), 'ivfflat': ('vectorext-ivfflat', 'pgvector-ivfflat')}
 
 
