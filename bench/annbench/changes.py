@@ -36,7 +36,7 @@ class Changes:
             rows = int(c.value(database(e), 'SELECT count(*) FROM items_ins'))
             if rows != self.data.rows:
                 raise SystemExit(f'{e.name}: {rows} rows after the inserts, not {self.data.rows}')
-            self.choose_index(e, 'items_ins', index)
+            self.choose_index(e, 'items_ins', index, timed=False)
             out[e.name]['recall'] = self.recall(e, 100, 'items_ins', index)[0]
             out[e.name]['wal_per_row'] = (out[e.name]['wal'] - out[e.name]['plain_wal']) / out[e.name]['rows']
             c.sql(database(e), 'DROP TABLE items_ins, items_plain')
@@ -95,7 +95,7 @@ class Changes:
             stayed = np.array(c.value(db, 'SELECT id FROM items_vac ORDER BY id').split(), np.int64)
             half = self.data.only(stayed)
             c.sql(db, 'ANALYZE items_vac')
-            self.choose_index(e, 'items_vac', name)
+            self.choose_index(e, 'items_vac', name, timed=False)
             one['recall'] = {x: self.recall(e, x, 'items_vac', name, half)[0] for x in self.points(e)}
             # freed slots: as many rows as were deleted, or fewer, need no more room than there was
             t = c.timed(db, ['CHECKPOINT'], f'INSERT INTO items_vac SELECT id, embedding FROM items WHERE {odd} ORDER BY id LIMIT {refill_rows}')
@@ -103,7 +103,7 @@ class Changes:
             c.sql(db, f'DROP INDEX {name}', f'DELETE FROM items_vac WHERE {odd}', 'VACUUM ANALYZE items_vac')
             one['fresh_build'] = self.create_index(e, 'items_vac', name)['seconds']
             one['fresh_bytes'] = self.size(e, name)
-            self.choose_index(e, 'items_vac', name)
+            self.choose_index(e, 'items_vac', name, timed=False)
             one['fresh_recall'] = {x: self.recall(e, x, 'items_vac', name, half)[0] for x in self.points(e)}
             c.sql(db, 'DROP TABLE items_vac')
             print(f"{e.name}: vacuumed in {one['vacuum']:.2f} s; recall after it / of a fresh index: "

@@ -70,7 +70,7 @@ class Conditions:
         by the iterative scan. A scan gives nothing back before its end, so what is held then is the peak."""
         out = {}
         for e in engines:
-            self.choose_index(e, 'items', self.index_name())
+            self.choose_index(e, 'items', self.index_name(), timed=False)
             contexts = 'SELECT name, sum(total_bytes) FROM pg_backend_memory_contexts GROUP BY name'
             resident = "SELECT 'resident', 1024 * substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\\s+(\\d+)')::int8"
             statement = self.statement('(SELECT q FROM queries WHERE id = 0)').replace(f'LIMIT {self.o.k}', f'LIMIT {rows}')

@@ -127,12 +127,13 @@ class Bench(Changes, Conditions):
     def statement(self, query, table='items', alias=''):
         return f'SELECT {alias}id FROM {table} ORDER BY {alias}embedding {self.operator} {query} LIMIT {self.o.k}'
 
-    def choose_index(self, engine, table, index):
-        """Makes `index` the only one that the planner sees on the table: indexes of other settings stay, unused."""
+    def choose_index(self, engine, table, index, timed=True):
+        """Makes `index` the only one that the planner sees on the table: indexes of other settings stay, unused. `timed`: insists
+        that the statement that is timed uses it without being told to."""
         db = database(engine)
         self.cluster.sql(db, f"UPDATE pg_index SET indisvalid = (indexrelid = '{index}'::regclass) WHERE indrelid = '{table}'::regclass AND NOT indisprimary")
         self.cluster.sql(db, f"SELECT pg_prewarm('{index}'), pg_prewarm('{table}'), pg_prewarm('queries')")
-        for mode in ('force_custom_plan', 'force_generic_plan'):
+        for mode in ('force_custom_plan', 'force_generic_plan') if timed else ():
             plan = self.cluster.value(db, f"PREPARE s(int) AS {self.statement('(SELECT q FROM queries WHERE id = $1)', table)}; "
                                           f'SET plan_cache_mode = {mode}; EXPLAIN (COSTS OFF) EXECUTE s(1)', settings=engine.search(40))
             self.insist(engine, plan, index, table)
