@@ -3,10 +3,11 @@
 #include "codec/plain.h"
 #include "codec/sq4.h"
 #include "codec/sq8.h"
+#include "codec/sq8_sparse.h"
 
 namespace vext::codec {
 const Codec* find(CodecId id, Element element, Metric metric) {
-    for (std::span<const Codec> codecs : {plain_codecs(), sq8_codecs(), sq4_codecs()}) {
+    for (std::span<const Codec> codecs : {plain_codecs(), sq8_codecs(), sq4_codecs(), sparse_codecs()}) {
         for (const Codec& c : codecs) {
             if (c.id == id && c.element == element && c.metric == metric) return &c;
         }
@@ -19,7 +20,7 @@ const Codec& query_codec(const Codec& codec) {
 }
 
 CodecId default_codec(Element element) {
-    return element == Element::f32 || element == Element::f16 ? CodecId::sq8 : CodecId::none;
+    return element == Element::bit ? CodecId::none : CodecId::sq8;
 }
 
 const char* codec_name(CodecId id) {

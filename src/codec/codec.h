@@ -32,7 +32,15 @@ struct Query {
     double norm;       // an upper bound of the norm of the coded vector
     double residual;   // norm of what the code lost, rounded up
     double magnitude;  // largest |value| the code can stand for
+    uint32_t terms;        // sparse: elements of the vector that was coded
+    uint32_t table_bits;   // sparse: of the table's size
+    const void* table;     // what tabulate() wrote, or nullptr
 };
+
+// Of sparse vectors. A vector whose code would be longer loses its smallest elements: so a node with 200 links and
+// eight attributes fits a page.
+inline constexpr uint32_t kMaxSparseElements = 16000;
+inline constexpr size_t kMinSparseCode = 20, kMaxSparseCode = 7236;
 
 struct Codec {
     CodecId id;
@@ -44,10 +52,10 @@ struct Codec {
     // alpha of DiskANN's RobustPrune. 1.05 in distances; 1 where keys are no distances.
     float prune_relax;
 
-    // Bytes of a code of `dim` dimensions, factors included.
+    // Bytes of a code of `dim` dimensions, factors included; where codes differ in size, the most there may be.
     size_t (*bytes)(uint32_t dim);
-    // Writes the code of `dim` elements (bits, of Element::bit). False: the value is not indexed (zero norm under
-    // cosine). `scratch` holds dim floats.
+    // Writes the code of `dim` elements (bits, of Element::bit; a SparseView, of Element::sparse). False: the value is
+    // not indexed (zero norm under cosine). `scratch` holds scratch_floats().
     bool (*encode)(const void* values, uint32_t dim, float* scratch, uint8_t* code);
     void (*prepare)(const uint8_t* code, uint32_t dim, Query* query);
     void (*score)(const Query& query, const uint8_t* const* codes, size_t n, Key* keys);
@@ -60,7 +68,18 @@ struct Codec {
     bool uncertain = false;
     // Whose bytes, encode and prepare make the queries of a scan, where that is another codec's.
     CodecId query_codec = CodecId{};
+
+    // Where codes differ in size: that of this one. Codes are equal when size and bytes are.
+    size_t (*size)(const uint8_t* code) = nullptr;
+    // Where a prepared query takes memory of its own to be fast: how much, and what fills it. Optional before scoring.
+    size_t (*table_bytes)(const Query& query) = nullptr;
+    void (*tabulate)(Query* query, void* table) = nullptr;
 };
+
+// Floats of scratch that encode() needs.
+inline size_t scratch_floats(const Codec& codec, uint32_t dim) {
+    return codec.element == Element::sparse ? kMaxSparseElements + kMaxSparseElements / 4 : dim;
+}
 
 // The row of the table, or nullptr where there is none.
 const Codec* find(CodecId id, Element element, Metric metric);

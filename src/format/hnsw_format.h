@@ -57,7 +57,8 @@ struct HnswMeta {
     BlockNumber codec_block;       // first page of codec parameters (a mean, a rotation); none: InvalidBlockNumber
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
     uint32 salt;                   // random, of this index: see HnswNode.mark
-    uint32 reserved[8];
+    BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
+    uint32 reserved[7];
     HnswAttribute attribute[kMaxAttributes];
 };
 static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
@@ -84,6 +85,15 @@ struct HnswNode {
 };
 static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
 
+// Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the
+// first. Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free
+// run may be of any length, and has a node's header.
+inline constexpr uint32 kGranule = 32;
+struct RunMap {
+    uint64 starts[4];  // bit s % 64 of word s / 64
+};
+static_assert(sizeof(RunMap) == kGranule && std::is_trivially_copyable_v<RunMap>);
+
 // Links of one node on one level, in pages of their own; m (or 2m) neighbour numbers follow.
 struct HnswLinks {
     SlotNumber node;   // the owner, so that a reader that comes late sees that the slot changed hands
@@ -101,7 +111,8 @@ struct HnswPosting {
     SlotNumber next;
     uint8 flags;
     uint8 count;
-    uint16 reserved;
+    uint8 uniform;  // 1: this chunk and all behind it have one fingerprint
+    uint8 reserved;
 };
 static_assert(sizeof(HnswPosting) == 12 && std::is_trivially_copyable_v<HnswPosting>);
 
@@ -113,5 +124,9 @@ static_assert(sizeof(HnswPostingEntry) == 8 && std::is_trivially_copyable_v<Hnsw
 inline constexpr uint32 kPostingSlotBytes = 128;
 inline constexpr size_t kPostingCapacity = (kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
 static_assert(kPostingCapacity == 14);
+// Behind the entries, in the last 4 bytes: a hash of the vector that the rows have in common. Rows of one chunk have
+// equal vectors, and not only equal codes; 0: that is not known.
+inline constexpr size_t kPostingFingerprint = kPostingSlotBytes - sizeof(uint32);
+static_assert(sizeof(HnswPosting) + kPostingCapacity * sizeof(HnswPostingEntry) <= kPostingFingerprint);
 
 }  // namespace vext::format

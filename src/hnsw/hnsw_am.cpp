@@ -86,16 +86,42 @@ HnswOptions read_options(Relation index) {
     return {values->m, values->ef_construction, values->quantization};
 }
 
-bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
+namespace {
+
+// What inserts into one index by one statement share.
+struct InsertState {
+    InsertState(Relation rel, MemoryContext memory) : index(open_index(rel)), inserter(index, memory), floats(memory) {}
+
+    HnswIndex index;
+    HnswInserter inserter;
+    ArenaVec<float> floats;
+    uint8* code;
+};
+
+InsertState* insert_state(Relation rel, IndexInfo* info) {
+    if (info->ii_AmCache == nullptr) {
+        MemoryContext outer = MemoryContextSwitchTo(info->ii_Context);
+        auto* state = new (palloc(sizeof(InsertState))) InsertState(rel, info->ii_Context);
+        state->floats.resize_uninitialized(codec::scratch_floats(*state->index.codec, state->index.dim()));
+        state->code = static_cast<uint8*>(palloc(state->index.layout.code_bytes));
+        info->ii_AmCache = state;
+        MemoryContextSwitchTo(outer);
+    }
+    return static_cast<InsertState*>(info->ii_AmCache);
+}
+
+}  // namespace
+
+// `unchanged` is a hint: a row version with the same vector is probably there.
+bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid, bool unchanged, IndexInfo* info) {
     if (is_null[0]) return false;
+    InsertState* state = insert_state(rel, info);
+    const HnswIndex& index = state->index;
     pg::ScratchContext scratch{"hnsw insert"};
-    auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
-    index::VectorValue value = index::value_to_index(index->codec->element, values[0], index->dim());
-    auto* floats = static_cast<float*>(palloc(value.dim * sizeof(float)));
-    auto* code = static_cast<uint8*>(palloc0(index->layout.code_bytes));
-    if (!index->codec->encode(value.elements, value.dim, floats, code)) return false;
-    auto* inserter = new (palloc(sizeof(HnswInserter))) HnswInserter(*index, scratch.context());
-    inserter->insert(code, tid);
+    index::VectorValue value = index::value_to_index(index.codec->element, values[0], index.dim());
+    memset(state->code, 0, index.layout.code_bytes);
+    if (!index.codec->encode(value.elements, value.dim, state->floats.data(), state->code)) return false;
+    state->inserter.insert(state->code, index::fingerprint(index.codec->element, value), tid, unchanged);
     return false;
 }
 
@@ -131,8 +157,8 @@ void init_access_method() {
 extern "C" {
 
 static bool vext_hnsw_insert(Relation index, Datum* values, bool* is_null, ItemPointer tid, Relation,
-                             IndexUniqueCheck, bool, IndexInfo*) {
-    return vext::hnsw::insert_row(index, values, is_null, tid);
+                             IndexUniqueCheck, bool unchanged, IndexInfo* info) {
+    return vext::hnsw::insert_row(index, values, is_null, tid, unchanged, info);
 }
 
 static bool vext_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction) {
@@ -182,6 +208,7 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
     am->amsupport = vext::index::kSupportProcs;
     am->amcanorderbyop = true;
     am->amoptionalkey = true;
+    am->amusemaintenanceworkmem = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
     am->ambuild = vext_hnsw_build;

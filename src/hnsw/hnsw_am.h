@@ -34,7 +34,7 @@ IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
 void build_empty(Relation index);
 
 // ---- hnsw_am.cpp
-bool insert_row(Relation index, Datum* values, bool* is_null, ItemPointer tid);
+bool insert_row(Relation index, Datum* values, bool* is_null, ItemPointer tid, bool unchanged, IndexInfo* info);
 
 // ---- hnsw_scan.cpp
 IndexScanDesc begin_scan(Relation index, int keys, int order_bys);

@@ -25,6 +25,7 @@ namespace {
 
 struct Duplicate {
     uint32 node;
+    uint32 fingerprint;
     ItemPointerData tid;
 };
 
@@ -47,9 +48,12 @@ public:
 private:
     uint32* find(const MemoryGraph<ArenaVec>& graph, uint32 node) {
         const uint8* code = graph.code(node);
-        size_t mask = slots_.size() - 1;
-        size_t i = hash_bytes64(code, graph.stride) & mask;
-        while (slots_[i] != kNoNode && memcmp(graph.code(slots_[i]), code, graph.stride) != 0) i = (i + 1) & mask;
+        size_t mask = slots_.size() - 1, bytes = graph.code_bytes(node);
+        size_t i = hash_bytes64(code, bytes) & mask;
+        auto differs = [&](uint32 other) {
+            return graph.code_bytes(other) != bytes || memcmp(graph.code(other), code, bytes) != 0;
+        };
+        while (slots_[i] != kNoNode && differs(slots_[i])) i = (i + 1) & mask;
         return &slots_[i];
     }
     void grow(const MemoryGraph<ArenaVec>& graph) {
@@ -102,18 +106,21 @@ class PageWriter {
 public:
     PageWriter(const HnswIndex& index, const SlotShape& shape) : index_(index), shape_(shape) {}
 
-    // The next slot; its page is locked until the next call or finish().
-    char* next(SlotNumber expected) {
-        if (buffer_ == InvalidBuffer || used_ == shape_.per_page) {
+    // The next slot, or run of so many; its page is locked until the next call or finish().
+    char* next(SlotNumber expected, uint32 slots = 1) {
+        if (buffer_ == InvalidBuffer || used_ + slots > shape_.per_page) {
             finish();
             CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_relation(index_.rel);
-            used_ = 0;
+            used_ = page::first_entry(shape_);
             page::init_page(BufferGetPage(buffer_), shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);
         if (shape_.number(block, used_) != expected) elog(ERROR, "hnsw build: slot at an unexpected place");
-        return page::slot_at(BufferGetPage(buffer_), shape_, used_++);
+        if (shape_.runs) page::place_run(BufferGetPage(buffer_), shape_, used_, slots);
+        char* slot = page::slot_at(BufferGetPage(buffer_), shape_, used_);
+        used_ += slots;
+        return slot;
     }
 
     // Gives the last page when it has room left, else InvalidBlockNumber.
@@ -156,21 +163,46 @@ SlotNumber nth_slot(const SlotShape& shape, BlockNumber first, size_t n) {
     return shape.number(static_cast<BlockNumber>(block), static_cast<uint32>(n % shape.per_page));
 }
 
+// Numbers the nodes in their order; gives the block behind them.
+BlockNumber place_nodes(const Build& b, Placement& p, BlockNumber first) {
+    const SlotShape& shape = b.index.layout.nodes;
+    size_t at = page::first_entry(shape);
+    for (uint32 node : p.order) {
+        uint32 need = b.index.node_slots(b.graph.code(node));
+        if (at % shape.per_page + need > shape.per_page) at += shape.per_page - at % shape.per_page + page::kFirstRun;
+        p.numbers[node] = nth_slot(shape, first, at);
+        at += need;
+        // No run begins in the first slot of a page.
+        if (shape.runs && at % shape.per_page == 0) at += page::kFirstRun;
+    }
+    return first + static_cast<BlockNumber>((at + shape.per_page - 1 - page::first_entry(shape)) / shape.per_page);
+}
+
+// How many nodes share a page, as far as their order goes.
+size_t nodes_per_page(const Build& b) {
+    const SlotShape& shape = b.index.layout.nodes;
+    if (!shape.runs) return shape.per_page;
+    return shape.per_page / page::run_slots(b.index.layout.code_offset + b.graph.mean_code_bytes());
+}
+
 BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
     return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
+}
+
+bool share_chunks(const Duplicate& x, const Duplicate& y) {
+    return x.node == y.node && x.fingerprint == y.fingerprint;
 }
 
 void place(Build& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.size();
-    page_order(b.graph, layout.nodes.per_page, p.order, p.queue, p.placed);
+    page_order(b.graph, nodes_per_page(b), p.order, p.queue, p.placed);
     p.numbers.resize(n, kNoSlot);
     p.upper.resize(n, kNoSlot);
     p.posting.resize(n, kNoSlot);
     BlockNumber block = format::kHnswMetaBlock + 1;
     p.first[0] = block;
-    for (size_t i = 0; i < n; i++) p.numbers[p.order[i]] = nth_slot(layout.nodes, block, i);
-    block += blocks_for(layout.nodes, n);
+    block = place_nodes(b, p, block);
     p.first[1] = block;
     if (!layout.links_inline) block += blocks_for(layout.base_links, n);
     p.first[2] = block;
@@ -183,13 +215,14 @@ void place(Build& b, Placement& p) {
     p.first[3] = block;
     std::sort(b.duplicates.begin(), b.duplicates.end(), [](const Duplicate& x, const Duplicate& y) {
         if (x.node != y.node) return x.node < y.node;
+        if (x.fingerprint != y.fingerprint) return x.fingerprint < y.fingerprint;
         return ItemPointerCompare(const_cast<ItemPointer>(&x.tid), const_cast<ItemPointer>(&y.tid)) < 0;
     });
     // Chunks of a node follow each other; the last one, with room, is the first of its chain.
     size_t chunks = 0;
     for (size_t i = 0; i < b.duplicates.size();) {
         size_t end = i;
-        while (end < b.duplicates.size() && b.duplicates[end].node == b.duplicates[i].node) end++;
+        while (end < b.duplicates.size() && share_chunks(b.duplicates[end], b.duplicates[i])) end++;
         chunks += (end - i + kPostingCapacity - 1) / kPostingCapacity;
         p.posting[b.duplicates[i].node] = nth_slot(layout.postings, block, chunks - 1);
         i = end;
@@ -205,7 +238,7 @@ BlockNumber write_nodes(Build& b, const Placement& p) {
     PageWriter writer{b.index, layout.nodes};
     for (size_t i = 0; i < p.order.size(); i++) {
         uint32 id = p.order[i];
-        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id]));
+        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.graph.code(id))));
         node->tid = b.tids[id];
         node->flags = format::kSlotUsed;
         node->level = b.graph.levels[id];
@@ -213,7 +246,7 @@ BlockNumber write_nodes(Build& b, const Placement& p) {
         node->generation = 1;
         node->upper = p.upper[id];
         node->posting = p.posting[id];
-        memcpy(code_at(b.index, node), b.graph.code(id), layout.code_bytes);
+        memcpy(code_at(b.index, node), b.graph.code(id), b.graph.code_bytes(id));
         if (layout.links_inline) {
             const uint32* row = b.graph.row(id, 0);
             node->link_count = static_cast<uint16>(row[0]);
@@ -250,13 +283,17 @@ BlockNumber write_postings(Build& b, const Placement& p) {
     PageWriter writer{b.index, shape};
     size_t chunk = 0;
     HnswPosting* posting = nullptr;
+    bool uniform = false;
     for (size_t i = 0; i < b.duplicates.size(); i++) {
         const Duplicate& d = b.duplicates[i];
         bool same_node = i > 0 && b.duplicates[i - 1].node == d.node;
-        if (!same_node || posting->count == kPostingCapacity) {
+        bool same_vector = same_node && share_chunks(b.duplicates[i - 1], d);
+        if (!same_vector || posting->count == kPostingCapacity) {
             SlotNumber previous = same_node ? nth_slot(shape, p.first[3], chunk - 1) : kNoSlot;
+            uniform = same_node ? uniform && same_vector : d.fingerprint != 0;
             posting = reinterpret_cast<HnswPosting*>(writer.next(nth_slot(shape, p.first[3], chunk++)));
-            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, 0};
+            *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, uniform, 0};
+            *fingerprint_of(posting) = d.fingerprint;
         }
         reinterpret_cast<HnswPostingEntry*>(posting + 1)[posting->count++] = {d.tid, 0};
     }
@@ -327,12 +364,13 @@ bool memory_is_full(const Build& b) {
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024;
 }
 
-void load_row(Build& b, const void* elements, ItemPointer tid) {
+void load_row(Build& b, const index::VectorValue& value, ItemPointer tid) {
     uint8* code = b.graph.add_node();
-    if (!b.index.codec->encode(elements, b.index.dim(), b.scratch.data(), code)) {
+    if (!b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
         b.graph.drop_last();
         return;
     }
+    b.graph.trim_last();
     b.indexed++;
     auto added = static_cast<uint32>(b.graph.size() - 1);
     uint32 node = b.codes.find_or_add(b.graph, added);
@@ -340,7 +378,7 @@ void load_row(Build& b, const void* elements, ItemPointer tid) {
         b.tids.push_back(*tid);
     } else {
         b.graph.drop_last();
-        b.duplicates.push_back({node, *tid});
+        b.duplicates.push_back({node, index::fingerprint(b.index.codec->element, value), *tid});
     }
     if (!memory_is_full(b)) return;
     ereport(NOTICE, errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", b.indexed),
@@ -360,9 +398,9 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
     if (b.inserter == nullptr) {
-        load_row(b, value.elements, tid);
+        load_row(b, value, tid);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {
-        b.inserter->insert(b.row_code, tid);
+        b.inserter->insert(b.row_code, index::fingerprint(b.index.codec->element, value), tid);
         b.indexed++;
     }
     MemoryContextSwitchTo(outer);
@@ -384,7 +422,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     GraphParameters parameters{index.dim(), index.m(), index.meta.ef_construction, index.codec};
     auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
-    b->scratch.resize_uninitialized(index.dim());
+    b->scratch.resize_uninitialized(codec::scratch_floats(*index.codec, index.dim()));
     b->row_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
 
     set_phase(BuildPhase::loading, static_cast<int64>(heap->rd_rel->reltuples < 0 ? 0 : heap->rd_rel->reltuples));

@@ -14,12 +14,16 @@ namespace vext::hnsw {
 // round, which no search takes. Only the farthest edges are taken; where too many nodes lie near to the same few, the
 // others hang on those that were attached before.
 //
+// The search takes 8 bytes a node. Without (limit 0) only the second is seen to: that some neighbour leads back to each
+// node, and an edge is taken away only from a node that another neighbour of its own leads back to.
+//
 // A Graph has
 //   size_t links(node, out)            the neighbours of a node on level 0
 //   size_t max_links()
 //   void nearest(node, use)            calls use(other) for nodes near a node, nearest first, until use says true
 //   bool set_links(node, seen, seen_count, links, count)   false: the links are not `seen` any more
 //   void check_interrupts()
+//   void sort_links(node, links, n)    by distance, where links() does not give them in this order
 template <typename Numbers, typename Graph>
 class Connector {
 public:
@@ -30,13 +34,16 @@ public:
     }
 
     // Starts from the entry point.
-    void start(uint32_t entry) { reach(entry, entry); }
+    void start(uint32_t entry) {
+        entry_ = entry;
+        if (searched()) reach(entry, entry);
+    }
 
     // Sees to it that a node is reachable. False: no edge could be found (the graph changed meanwhile).
     bool connect(uint32_t node) {
-        if (node >= parent_.size()) return true;
-        bool reached = parent_[node] != kNoNode;
-        if (reached && is_linked_back(node)) return true;
+        if (searched() && node >= parent_.size()) return true;
+        bool reached = is_reached(node);
+        if (reached && is_linked_back(node, kNoNode)) return true;
         uint32_t from = attach(node);
         if (from == kNoNode) return false;
         added_++;
@@ -47,6 +54,16 @@ public:
     size_t added() const { return added_; }
 
 private:
+    bool searched() const { return !parent_.empty(); }
+    bool is_reached(uint32_t node) const {
+        return !searched() || (node < parent_.size() && parent_[node] != kNoNode);
+    }
+
+    // Whether taking the edge from -> to away cuts nobody off.
+    bool is_spare(uint32_t from, uint32_t to) {
+        return searched() ? to >= parent_.size() || parent_[to] != from : is_linked_back(to, from);
+    }
+
     void reach(uint32_t node, uint32_t from) {
         uint32_t links[kMaxLinksOnLevel];
         parent_[node] = from;
@@ -64,12 +81,13 @@ private:
         }
     }
 
-    bool is_linked_back(uint32_t node) {
-        // The entry point is where searches start.
-        if (parent_[node] == node) return true;
+    // Whether a neighbour other than `except` leads back to a node.
+    bool is_linked_back(uint32_t node, uint32_t except) {
+        if (node == entry_) return true;  // where searches start
         uint32_t own[kMaxLinksOnLevel], row[kMaxLinksOnLevel];
         size_t n = graph_.links(node, own);
         for (size_t i = 0; i < n; i++) {
+            if (own[i] == except) continue;
             size_t count = graph_.links(own[i], row);
             if (std::find(row, row + count, node) != row + count) return true;
         }
@@ -96,16 +114,17 @@ private:
 
     // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
     bool offer(uint32_t from, uint32_t node, size_t shares) {
-        if (from >= parent_.size() || parent_[from] == kNoNode || from == node) return false;
+        if (!is_reached(from) || from == node) return false;
         uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
         size_t n = graph_.links(from, seen);
         if (std::find(seen, seen + n, node) != seen + n) return true;
         std::copy(seen, seen + n, links);
         size_t at = n;
         if (n == graph_.max_links()) {
-            // Links ascend by distance or nearly so: the last is the one to miss least.
+            // The last is the one to miss least, where links ascend by distance: those of a build nearly do.
+            if constexpr (requires { graph_.sort_links(from, links, n); }) graph_.sort_links(from, links, n);
             size_t first = n - n / shares;
-            while (at > first && links[at - 1] < parent_.size() && parent_[links[at - 1]] == from) at--;
+            while (at > first && !is_spare(from, links[at - 1])) at--;
             if (at == first) return false;
             at--;
         }
@@ -116,6 +135,7 @@ private:
     static constexpr size_t kMaxLinksOnLevel = 200;
 
     Graph& graph_;
+    uint32_t entry_ = kNoNode;
     Numbers parent_;
     Numbers queue_;
     Numbers attached_;  // nodes that got an edge here

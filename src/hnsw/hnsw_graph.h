@@ -30,6 +30,15 @@ inline int random_level(uint64_t bits, uint32_t m) {
     return std::min(static_cast<int>(level), kMaxLevel);
 }
 
+// Makes a code the query of many comparisons. `table` is working memory.
+template <typename Words>
+void prepare_query(const codec::Codec& codec, const uint8_t* code, uint32_t dim, codec::Query* query, Words& table) {
+    codec.prepare(code, dim, query);
+    if (codec.tabulate == nullptr) return;
+    table.resize_uninitialized(codec.table_bytes(*query) / sizeof(uint64_t));
+    codec.tabulate(query, table.data());
+}
+
 // Scores the neighbours of a node that were not seen yet.
 template <typename Store, typename Pool, typename Seen>
 void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
@@ -51,14 +60,28 @@ void search_layer(Store& store, int level, Pool& pool, Seen& seen) {
     while (Candidate* best = pool.next()) expand(store, best->node, level, pool, seen);
 }
 
-// Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of one. Leaves in the pool and in
-// `seen` the start of a search of `level` with a beam of ef.
+// How many candidates a descent keeps on the upper levels. The paper says one. But where rows lie in tight clusters
+// their edges lead to their own cluster, and a beam of one may end in a wrong one and never leave it. To a search that
+// costs a few answers. A new node is linked where its search ended, and is not found from elsewhere later: linking is
+// more careful than searching.
+inline size_t search_beam(size_t ef) { return std::max<size_t>(ef / 32, 1); }
+inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 8, 8); }
+
+// Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of `beam`. Leaves in the pool and
+// in `seen` the start of a search of `level` with a beam of ef.
+struct Descent {
+    int from_level;
+    int level;
+    size_t beam;
+    size_t ef;
+    size_t spare;
+};
 template <typename Store, typename Pool, typename Seen>
-void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
-    for (int l = from_level; l >= level; l--) {
-        bool last = l == level;
-        pool.reset(last ? ef : 1, last ? spare : 0);
-        seen.reset(last ? ef * 16 : kMaxLinks);
+void descend(Store& store, uint32_t entry, const Descent& d, Pool& pool, Seen& seen) {
+    for (int l = d.from_level; l >= d.level; l--) {
+        bool last = l == d.level;
+        pool.reset(last ? d.ef : d.beam, last ? d.spare : 0);
+        seen.reset(last ? d.ef * 16 : kMaxLinks);
         seen.insert(entry);
         store.score_into(&entry, 1, pool);
         if (last || pool.size() == 0) return;
@@ -70,8 +93,9 @@ void descend(Store& store, uint32_t entry, int from_level, int level, size_t ef,
 // A search of level 0 from the top. It starts from the entry point too, wherever the descent ended: what is reachable
 // at all is reachable from there.
 template <typename Store, typename Pool, typename Seen>
-void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool, Seen& seen) {
-    descend(store, entry, entry_level, 0, ef, spare, pool, seen);
+void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool,
+                     Seen& seen) {
+    descend(store, entry, {entry_level, 0, search_beam(ef), ef, spare}, pool, seen);
     if (seen.insert(entry)) store.score_into(&entry, 1, pool);
     search_layer(store, 0, pool, seen);
 }

@@ -11,8 +11,9 @@ using format::PageKind;
 using page::make_shape;
 
 // The slots of an index with these parameters; nodes.per_page is 0 when not even one fits a page.
-HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
+HnswLayout make_layout(const codec::Codec* codec, uint32 dimensions, uint32 m, uint32 attributes) {
     HnswLayout layout{};
+    size_t code_bytes = codec->bytes(dimensions);
     size_t code_offset = sizeof(format::HnswNode) + attributes * sizeof(uint64);
     size_t links_offset = code_offset + code_bytes;
     size_t inline_bytes = links_offset + 2 * m * sizeof(SlotNumber);
@@ -21,6 +22,14 @@ HnswLayout make_layout(size_t code_bytes, uint32 m, uint32 attributes) {
     layout.links_offset = static_cast<uint32>(links_offset);
     layout.links_inline = inline_bytes <= page::kSlotArea;
     layout.nodes = make_shape(PageKind::nodes, layout.links_inline ? inline_bytes : links_offset + sizeof(SlotNumber));
+    if (codec->size != nullptr) {
+        // What differs in size comes last. These nodes always have room for their links.
+        layout.links_offset = static_cast<uint32>(code_offset);
+        layout.code_offset = static_cast<uint32>(inline_bytes - code_bytes);
+        layout.links_inline = true;
+        layout.nodes = page::kRunShape;
+        if (page::kFirstRun + page::run_slots(inline_bytes) > layout.nodes.per_page) layout.nodes.per_page = 0;
+    }
     layout.base_links = make_shape(PageKind::base_links, sizeof(format::HnswLinks) + 2 * m * sizeof(SlotNumber));
     layout.upper_links = make_shape(PageKind::upper_links, sizeof(format::HnswLinks) + m * sizeof(SlotNumber));
     layout.postings = make_shape(PageKind::postings, format::kPostingSlotBytes);
@@ -32,7 +41,7 @@ uint32 max_dimensions(const codec::Codec* codec, uint32 attributes) {
     uint32 low = 0, high = index::max_dimensions(codec->element) + 1;
     while (high - low > 1) {
         uint32 middle = (low + high) / 2;
-        bool fits = make_layout(codec->bytes(middle), 2, attributes).nodes.per_page > 0;
+        bool fits = make_layout(codec, middle, 2, attributes).nodes.per_page > 0;
         (fits ? low : high) = middle;
     }
     return low;
@@ -82,7 +91,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
                 smaller == nullptr ? 0 : errhint("quantization = '%s' takes less room.", smaller));
     }
     size_t code_bytes = index.codec->bytes(static_cast<uint32>(dimensions));
-    index.layout = make_layout(code_bytes, static_cast<uint32>(options.m), 0);
+    index.layout = make_layout(index.codec, static_cast<uint32>(dimensions), static_cast<uint32>(options.m), 0);
 
     HnswMeta& meta = index.meta;
     meta.magic = format::kHnswMagic;
@@ -101,6 +110,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     meta.codec_block = InvalidBlockNumber;
     meta.salt = pg_prng_uint32(&pg_global_prng_state);
     for (BlockNumber& head : meta.free_head) head = InvalidBlockNumber;
+    meta.free_large = InvalidBlockNumber;
     return index;
 }
 
@@ -125,7 +135,7 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
         meta.code_bytes != index->codec->bytes(meta.dimensions)) {
         return "Its metapage has values out of range.";
     }
-    index->layout = make_layout(meta.code_bytes, meta.m, meta.attributes);
+    index->layout = make_layout(index->codec, meta.dimensions, meta.m, meta.attributes);
     const SlotShape& nodes = index->layout.nodes;
     if (nodes.per_page == 0 || meta.slot_bytes != nodes.slot_bytes || meta.slots_per_page != nodes.per_page ||
         meta.links_inline != index->layout.links_inline) {

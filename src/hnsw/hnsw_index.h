@@ -1,11 +1,14 @@
 // One hnsw index, opened: its metapage, its codec and how its slots are laid out.
 #pragma once
 
+#include <cstring>
+
 #include "pg/postgres.h"
 
 #include "codec/codec.h"
 #include "format/hnsw_format.h"
 #include "hnsw/hnsw_graph.h"
+#include "page/run_page.h"
 #include "page/slot_page.h"
 
 namespace vext::hnsw {
@@ -22,8 +25,8 @@ struct HnswOptions {
 // Where things lie in a node's slot; follows from dimensions, codec, m and attributes.
 struct HnswLayout {
     uint32 code_offset;
-    uint32 code_bytes;
-    uint32 links_offset;
+    uint32 code_bytes;  // where codes differ in size: the most there may be
+    uint32 links_offset;  // behind the code; in front of it where codes differ in size
     bool links_inline;
     SlotShape nodes, base_links, upper_links, postings;
 };
@@ -38,6 +41,17 @@ struct HnswIndex {
 
     uint32 dim() const { return meta.dimensions; }
     uint32 m() const { return meta.m; }
+    size_t code_size(const uint8* code) const {
+        return codec->size == nullptr ? layout.code_bytes : codec->size(code);
+    }
+    bool same_code(const uint8* a, const uint8* b) const {
+        size_t size = code_size(a);
+        return code_size(b) == size && memcmp(a, b, size) == 0;
+    }
+    // Slots of a node.
+    uint32 node_slots(const uint8* code) const {
+        return layout.nodes.runs ? page::run_slots(layout.code_offset + code_size(code)) : 1;
+    }
     uint32 max_links(int level) const { return level == 0 ? 2u * meta.m : meta.m; }
     const SlotShape& shape(format::PageKind kind) const {
         switch (kind) {
@@ -76,11 +90,21 @@ inline uint32 mark_of(const HnswIndex& index, SlotNumber number) {
 inline format::HnswNode* node_at(const HnswIndex& index, Page page, uint32 slot) {
     return reinterpret_cast<format::HnswNode*>(page::slot_at(page, index.layout.nodes, slot));
 }
+// Whether there is a node, live or not. Where nodes are runs of slots a number that vacuum freed may come to lie inside
+// another node.
+inline bool has_node(const HnswIndex& index, Page page, uint32 slot) {
+    const SlotShape& nodes = index.layout.nodes;
+    return !nodes.runs || (page::starts_run(page, slot) &&
+                           slot + page::run_slots(index.layout.code_offset + codec::kMinSparseCode) <= nodes.per_page);
+}
 inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<uint8*>(node) + index.layout.code_offset;
 }
 inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
+}
+inline uint32* fingerprint_of(format::HnswPosting* posting) {
+    return reinterpret_cast<uint32*>(reinterpret_cast<char*>(posting) + format::kPostingFingerprint);
 }
 inline bool is_live(const format::HnswNode* node) {
     return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;

@@ -18,6 +18,12 @@ namespace {
 
 HnswPostingEntry* entries_of(HnswPosting* posting) { return reinterpret_cast<HnswPostingEntry*>(posting + 1); }
 
+// Whether there is a live node with that code.
+bool is_this_node(const HnswIndex& index, Page page, uint32 slot, const uint8* code) {
+    HnswNode* node = node_at(index, page, slot);
+    return has_node(index, page, slot) && is_live(node) && index.same_code(code_at(index, node), code);
+}
+
 // A level that does not depend on who inserts when, only on the row.
 int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
     uint64 where = static_cast<uint64>(ItemPointerGetBlockNumber(tid)) << 16 | ItemPointerGetOffsetNumber(tid);
@@ -26,18 +32,32 @@ int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
 
 }  // namespace
 
+void WatchfulPool::watch(const uint8* code) {
+    code_ = code;
+    found_ = kNoSlot;
+    if (code != nullptr) key_ = store_.key_of(code);
+}
+
+// A node whose key is that of an equal code.
+void WatchfulPool::look(SlotNumber number) {
+    if (code_ == nullptr || found_ != kNoSlot) return;
+    store_.read_code(number, [&](const HnswNode* node, const uint8* there) {
+        if (is_live(node) && store_.index().same_code(there, code_)) found_ = number;
+    });
+}
+
 HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
     : index_(index),
-      store_(index),
+      store_(index, context),
       linker_(store_, context),
-      pool_(context),
+      pool_(store_, context),
       seen_(context),
       codes_(context),
       neighbors_(context),
       levels_(context) {}
 
-void HnswInserter::insert(const uint8* code, ItemPointer tid) {
-    int level = level_of(code, index_.layout.code_bytes, tid, index_.m());
+void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid, bool likely_equal) {
+    int level = level_of(code, index_.code_size(code), tid, index_.m());
     levels_.resize(static_cast<size_t>(level) + 1);
     for (LevelLinks& links : levels_.span()) links.count = 0;
 
@@ -52,25 +72,48 @@ void HnswInserter::insert(const uint8* code, ItemPointer tid) {
         entry = read_entry(index_.rel);
         if (entry.node == kNoSlot) return;  // vacuum has just emptied the index; it finds this node
     }
-    store_.set_query(code, *index_.codec, false);
-    for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
-        descend(store_, entry.node, from, l, index_.meta.ef_construction, 0, pool_, seen_);
-        search_layer(store_, l, pool_, seen_);
-        if (pool_.size() == 0) break;
-        entry.node = pool_[0].node;
-        choose_links(node, l);
+    store_.set_query(code, *index_.codec);
+    for (;;) {
+        SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
+        if (equal == kNoSlot) equal = search(entry, code, level, node);
+        if (equal == kNoSlot) break;
+        if (add_row(equal, code, fingerprint, tid)) return;
+        likely_equal = false;
     }
     if (node == kNoSlot) {
-        SlotNumber equal = find_equal(code);
-        if (equal != kNoSlot && add_row(equal, code, tid)) return;
         node = write_node(code, tid, level);
-        write_upper_rows(node, level);
     } else {
         write_base_row(node);
-        write_upper_rows(node, level);
     }
+    write_upper_rows(node, level);
     link_back(node, level);
     become_entry(node, level, false);
+}
+
+// The short way of a row whose vector was there before: down to level 0 as a search goes, and no further than to a
+// node of the same code.
+SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
+    // Narrow; where it misses the node, a full search follows.
+    constexpr size_t kEf = 8;
+    pool_.watch(code);
+    descend(store_, entry.node, {entry.level, 0, 1, kEf, 0}, pool_, seen_);
+    search_layer(store_, 0, pool_, seen_);
+    return pool_.found();
+}
+
+// Finds a new node's neighbours on all its levels. A live node with the same code ends the search and is returned,
+// unless the new node `self` was written already.
+SlotNumber HnswInserter::search(EntryPoint entry, const uint8* code, int level, SlotNumber self) {
+    size_t ef = index_.meta.ef_construction;
+    pool_.watch(self == kNoSlot ? code : nullptr);
+    for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
+        descend(store_, entry.node, {from, l, link_beam(ef), ef, 0}, pool_, seen_);
+        search_layer(store_, l, pool_, seen_);
+        if (pool_.found() != kNoSlot || pool_.size() == 0) break;
+        entry.node = pool_[0].node;
+        choose_links(self, l);
+    }
+    return pool_.found();
 }
 
 // Of what the search of a level found, the neighbours of the new node.
@@ -84,7 +127,7 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
         bool live = false;
         store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node) && node->level >= level;
-            if (live) memcpy(copy, there, stride);
+            if (live) memcpy(copy, there, index_.code_size(there));
         });
         if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
     }
@@ -94,30 +137,15 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }
 
-// A live node with the very same code among those found on level 0. By the inner product it need not be nearest.
-SlotNumber HnswInserter::find_equal(const uint8* code) {
-    if (pool_.size() == 0) return kNoSlot;
-    bool nearest_only = index_.codec->metric != codec::Metric::inner_product;
-    for (size_t i = 0; i < pool_.size(); i++) {
-        if (nearest_only && pool_[i].key > pool_[0].key) break;
-        bool equal = false;
-        store_.read_code(pool_[i].node, [&](const HnswNode* node, const uint8* there) {
-            equal = is_live(node) && memcmp(there, code, index_.layout.code_bytes) == 0;
-        });
-        if (equal) return pool_[i].node;
-    }
-    return kNoSlot;
-}
-
 // Adds a row to a node of the same code; false when the node has died meanwhile.
-bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid) {
+bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid) {
     const SlotShape& nodes = index_.layout.nodes;
     SlotNumber head = kNoSlot;
     {
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
-        if (!is_live(node) || memcmp(code_at(index_, node), code, index_.layout.code_bytes) != 0) return false;
+        if (!is_this_node(index_, pin.page(), nodes.slot(number), code)) return false;
         if (!ItemPointerIsValid(&node->tid)) {
             GenericXLogState* record = GenericXLogStart(index_.rel);
             Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
@@ -132,7 +160,8 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
             pg::Pin posting_pin{store_.reader().pin(shape.block(head), shape)};
             pg::ContentLock posting_lock{posting_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
             auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
-            if (posting->node == number && posting->count < kPostingCapacity) {
+            if (posting->node == number && posting->count < kPostingCapacity &&
+                *fingerprint_of(posting) == fingerprint) {
                 GenericXLogState* record = GenericXLogStart(index_.rel);
                 Page page = GenericXLogRegisterBuffer(record, posting_pin.buffer(), 0);
                 posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
@@ -142,26 +171,36 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, ItemPointer tid
             }
         }
     }
-    return add_posting(number, code, tid, head);
+    return add_posting(number, code, fingerprint, tid, head);
 }
 
 // Puts a new chunk in front of the chain. The chunk is written first, then the node that points to it: after a
 // crash in between nobody points to it, and vacuum takes it back once its node is gone.
-bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer tid, SlotNumber head) {
+bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid,
+                               SlotNumber head) {
     const SlotShape& nodes = index_.layout.nodes;
+    const SlotShape& shape = index_.layout.postings;
+    uint8 uniform = fingerprint != 0;
+    if (head != kNoSlot && uniform) {
+        pg::Pin pin{store_.reader().pin(shape.block(head), shape)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        auto* next = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(head)));
+        uniform = next->uniform && *fingerprint_of(next) == fingerprint;
+    }
     SlotClaim claim = claim_slot(index_, PageKind::postings);
     auto* posting = reinterpret_cast<HnswPosting*>(claim.slot);
-    *posting = {number, head, format::kSlotUsed, 1, 0};
+    *posting = {number, head, format::kSlotUsed, 1, uniform, 0};
     entries_of(posting)[0] = {*tid, 0};
+    *fingerprint_of(posting) = fingerprint;
     claim.publish();
 
-    bool done = false;
+    bool done = false, ours;
     {
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
-        if (is_live(node) && node->posting == head &&
-            memcmp(code_at(index_, node), code, index_.layout.code_bytes) == 0) {
+        ours = still_owns(number, PageKind::postings, claim.number);
+        if (ours && is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head) {
             GenericXLogState* record = GenericXLogStart(index_.rel);
             Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
             node_at(index_, page, nodes.slot(number))->posting = claim.number;
@@ -171,8 +210,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
     }
     if (done) return true;
     // Somebody was faster: give the chunk back and start over.
-    const SlotShape& shape = index_.layout.postings;
-    {
+    if (ours) {
         pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         GenericXLogState* record = GenericXLogStart(index_.rel);
@@ -180,26 +218,37 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, ItemPointer
         free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
         GenericXLogFinish(record);
     }
-    list_page(index_, PageKind::postings, shape.block(claim.number));
-    return add_row(number, code, tid);
+    if (ours) list_page(index_, PageKind::postings, shape.block(claim.number));
+    return add_row(number, code, fingerprint, tid);
+}
+
+// Whether a slot that was claimed for a node is still its own. A vacuum that comes by between the claim and the moment
+// when the node refers to the slot cannot know that we are at it, and frees the slot. The node's page is exclusively
+// locked, which keeps vacuum off until the node refers to the slot.
+bool HnswInserter::still_owns(SlotNumber node, PageKind kind, SlotNumber number) {
+    const SlotShape& shape = index_.shape(kind);
+    pg::Pin pin{store_.reader().pin(shape.block(number), shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    SlotNumber owner;
+    return slot_owner(kind, page::slot_at(pin.page(), shape, shape.slot(number)), &owner) && owner == node;
 }
 
 // The node with its code, its row and the links of level 0; nobody refers to it yet.
 SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int level) {
-    SlotClaim claim = claim_slot(index_, PageKind::nodes);
+    SlotClaim claim = claim_slot(index_, PageKind::nodes, index_.node_slots(code));
     auto* node = reinterpret_cast<HnswNode*>(claim.slot);
     node->tid = *tid;
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
+    node->mark = mark_of(index_, claim.number);
     if (node->generation == 0) {
-        node->mark = mark_of(index_, claim.number);
         node->generation = 1;
         // Its row in a page of its own stays with the slot for all its lives.
         if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;
     }
     node->upper = node->posting = kNoSlot;
     node->null_attributes = 0;
-    memcpy(code_at(index_, node), code, index_.layout.code_bytes);
+    memcpy(code_at(index_, node), code, index_.code_size(code));
     node->link_count = 0;
     if (index_.layout.links_inline) {
         const LevelLinks& links = levels_[0];
@@ -226,40 +275,55 @@ void HnswInserter::write_base_row(SlotNumber number) {
         GenericXLogFinish(record);
         return;
     }
-    SlotClaim claim = claim_slot(index_, PageKind::base_links);
-    auto* base = reinterpret_cast<HnswLinks*>(claim.slot);
-    *base = {number, kNoSlot, format::kSlotUsed, 0, static_cast<uint16>(links.count)};
-    memcpy(base + 1, links.nodes, links.count * sizeof(SlotNumber));
-    claim.publish();
-
     const SlotShape& nodes = index_.layout.nodes;
-    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-    *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
-    GenericXLogFinish(record);
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        SlotClaim claim = claim_slot(index_, PageKind::base_links);
+        auto* base = reinterpret_cast<HnswLinks*>(claim.slot);
+        *base = {number, kNoSlot, format::kSlotUsed, 0, static_cast<uint16>(links.count)};
+        memcpy(base + 1, links.nodes, links.count * sizeof(SlotNumber));
+        claim.publish();
+
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        if (!still_owns(number, PageKind::base_links, claim.number)) continue;
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
+        GenericXLogFinish(record);
+        return;
+    }
 }
 
+// The rows of the upper levels, from the top down, and then the lowest in the node.
 void HnswInserter::write_upper_rows(SlotNumber number, int level) {
     if (level == 0) return;
-    SlotNumber above = kNoSlot;
-    for (int l = level; l >= 1; l--) {
-        const LevelLinks& links = levels_[static_cast<size_t>(l)];
-        SlotClaim claim = claim_slot(index_, PageKind::upper_links);
-        auto* upper = reinterpret_cast<HnswLinks*>(claim.slot);
-        *upper = {number, above, format::kSlotUsed, static_cast<uint8>(l), static_cast<uint16>(links.count)};
-        memcpy(upper + 1, links.nodes, links.count * sizeof(SlotNumber));
-        claim.publish();
-        above = claim.number;
-    }
     const SlotShape& nodes = index_.layout.nodes;
-    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
-    node_at(index_, page, nodes.slot(number))->upper = above;
-    GenericXLogFinish(record);
+    SlotNumber rows[kMaxLevel + 1];
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        SlotNumber above = kNoSlot;
+        for (int l = level; l >= 1; l--) {
+            const LevelLinks& links = levels_[static_cast<size_t>(l)];
+            SlotClaim claim = claim_slot(index_, PageKind::upper_links);
+            auto* upper = reinterpret_cast<HnswLinks*>(claim.slot);
+            *upper = {number, above, format::kSlotUsed, static_cast<uint8>(l), static_cast<uint16>(links.count)};
+            memcpy(upper + 1, links.nodes, links.count * sizeof(SlotNumber));
+            claim.publish();
+            above = rows[l] = claim.number;
+        }
+        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        if (!std::all_of(rows + 1, rows + level + 1,
+                         [&](SlotNumber row) { return still_owns(number, PageKind::upper_links, row); })) {
+            continue;
+        }
+        GenericXLogState* record = GenericXLogStart(index_.rel);
+        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        node_at(index_, page, nodes.slot(number))->upper = above;
+        GenericXLogFinish(record);
+        return;
+    }
 }
 
 bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) {
@@ -285,13 +349,14 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 void HnswInserter::link_back(SlotNumber number, int level) {
     for (int l = level; l >= 0; l--) {
         const LevelLinks& links = levels_[static_cast<size_t>(l)];
+        HnswLinker::Outcome outcomes[kMaxM];
+        linker_.add_edges(links.nodes, links.count, l, number, outcomes);
         SlotNumber kept[kMaxM];
         size_t n = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {
-            auto outcome = linker_.add_edge(links.nodes[i], l, number, HnswLinker::Mode::if_chosen);
-            if (outcome != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
-            reachable |= outcome == HnswLinker::Outcome::added;
+            if (outcomes[i] != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
+            reachable |= outcomes[i] == HnswLinker::Outcome::added;
         }
         if (n < links.count) drop_links(number, l, kept, n);
         if (l > 0) continue;
@@ -314,17 +379,17 @@ void HnswInserter::drop_links(SlotNumber number, int level, const SlotNumber* ke
     auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) {
         return std::find(list, list + n, x) != list + n;
     };
-    for (;;) {
-        LinkRow row;
-        SlotNumber now[kMaxLinks], rest[kMaxLinks];
-        if (!store_.find_row(number, level, &row)) return;
-        size_t count = store_.links(number, level, now), left = 0;
-        for (size_t i = 0; i < count; i++) {
-            bool dropped = contains(chosen.nodes, chosen.count, now[i]) && !contains(kept, kept_count, now[i]);
-            if (!dropped) rest[left++] = now[i];
+    RowChange change;
+    do {
+        if (!store_.find_row(number, level, &change.row)) return;
+        change.seen_count = store_.links(number, level, change.seen);
+        change.count = 0;
+        for (size_t i = 0; i < change.seen_count; i++) {
+            SlotNumber link = change.seen[i];
+            bool dropped = contains(chosen.nodes, chosen.count, link) && !contains(kept, kept_count, link);
+            if (!dropped) change.links[change.count++] = link;
         }
-        if (linker_.replace_row(row, now, count, rest, left) != HnswLinker::Replaced::changed) return;
-    }
+    } while (linker_.replace_row(change) == HnswLinker::Replaced::changed);
 }
 
 }  // namespace vext::hnsw

@@ -4,7 +4,33 @@
 
 namespace vext::hnsw {
 
-size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max) {
+namespace {
+
+// Puts `links` where a row `seen` has them already, and the others into the places that are left: a row that changes
+// in few places makes a short WAL record.
+void keep_places(const SlotNumber* seen, size_t seen_count, const SlotNumber* links, size_t count, SlotNumber* out) {
+    SlotNumber moved[kMaxLinks];
+    bool taken[kMaxLinks] = {};
+    size_t left = 0;
+    const SlotNumber* end = seen + std::min(seen_count, count);
+    for (size_t i = 0; i < count; i++) {
+        const SlotNumber* place = std::find(seen, end, links[i]);
+        if (place == end) {
+            moved[left++] = links[i];
+        } else {
+            out[place - seen] = links[i];
+            taken[place - seen] = true;
+        }
+    }
+    for (size_t i = count; i-- > 0 && left > 0;) {
+        if (!taken[i]) out[i] = moved[--left];
+    }
+}
+
+}  // namespace
+
+// Leaves in neighbors_ the live ones of `nodes`, nearest first.
+void HnswLinker::sort_by_distance(const uint8* base_code, const SlotNumber* nodes, size_t n) {
     const HnswIndex& index = store_.index();
     codec::Query base;
     index.codec->prepare(base_code, index.dim(), &base);
@@ -16,32 +42,96 @@ size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, s
         bool live = false;
         store_.read_code(nodes[i], [&](const format::HnswNode* node, const uint8* code) {
             live = is_live(node);
-            if (live) memcpy(copy, code, stride);
+            if (live) memcpy(copy, code, index.code_size(code));
         });
         if (live) neighbors_.push_back({0, nodes[i], copy});
     }
     for (Neighbor& x : neighbors_.span()) index.codec->score(base, &x.code, 1, &x.key);
     std::sort(neighbors_.begin(), neighbors_.end(), nearer);
+}
+
+void HnswLinker::sort_links(const uint8* base_code, SlotNumber* nodes, size_t n) {
+    sort_by_distance(base_code, nodes, n);
+    for (size_t i = 0; i < n && neighbors_.size() == n; i++) nodes[i] = neighbors_[i].node;
+}
+
+size_t HnswLinker::choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max) {
+    const HnswIndex& index = store_.index();
+    sort_by_distance(base_code, nodes, n);
     size_t kept = select_neighbors(*index.codec, index.dim(), neighbors_.span(), max, max, neighbors_.data());
     for (size_t i = 0; i < kept; i++) nodes[i] = neighbors_[i].node;
     return kept;
 }
 
-HnswLinker::Replaced HnswLinker::replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count,
-                                             const SlotNumber* links, size_t count) {
-    pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    LinkView view = store_.view_row(pin.page(), row);
+// Whether a row is still as it was when the change was decided. The page is exclusively locked.
+HnswLinker::Replaced HnswLinker::compare(Page page, const RowChange& change) {
+    LinkView view = store_.view_row(page, change.row);
     if (view.count == nullptr) return Replaced::gone;
-    if (*view.count != seen_count || memcmp(view.links, seen, seen_count * sizeof(SlotNumber)) != 0) {
-        return Replaced::changed;
-    }
+    bool same = *view.count == change.seen_count &&
+                memcmp(view.links, change.seen, change.seen_count * sizeof(SlotNumber)) == 0;
+    return same ? Replaced::done : Replaced::changed;
+}
+
+void HnswLinker::apply(Page page, const RowChange& change) {
+    LinkView view = store_.view_row(page, change.row);
+    keep_places(change.seen, change.seen_count, change.links, change.count, view.links);
+    *view.count = static_cast<uint16>(change.count);
+}
+
+HnswLinker::Replaced HnswLinker::replace_row(const RowChange& change) {
+    pg::Pin pin{store_.reader().pin(change.row.block, *change.row.shape)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    Replaced result = compare(pin.page(), change);
+    if (result != Replaced::done) return result;
     GenericXLogState* record = GenericXLogStart(store_.index().rel);
-    view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
-    memcpy(view.links, links, count * sizeof(SlotNumber));
-    *view.count = static_cast<uint16>(count);
+    apply(GenericXLogRegisterBuffer(record, pin.buffer(), 0), change);
     GenericXLogFinish(record);
     return Replaced::done;
+}
+
+// Replaces rows on several pages, as many pages to a WAL record as it takes. Only the first page of a record is waited
+// for, with no lock held; one that is not free at once comes in a later record. So no order among pages is needed.
+void HnswLinker::replace_rows(Planned** changes, size_t n) {
+    std::sort(changes, changes + n,
+              [](const Planned* a, const Planned* b) { return a->change.row.block < b->change.row.block; });
+    for (size_t first = 0; first < n;) {
+        if (changes[first]->tried) {
+            first++;
+            continue;
+        }
+        CHECK_FOR_INTERRUPTS();
+        struct {
+            Buffer buffer;
+            size_t begin, end;
+        } pages[MAX_GENERIC_XLOG_PAGES];
+        int held = 0;
+        for (size_t i = first, end; i < n && held < MAX_GENERIC_XLOG_PAGES; i = end) {
+            const LinkRow& row = changes[i]->change.row;
+            for (end = i + 1; end < n && changes[end]->change.row.block == row.block;) end++;
+            if (changes[i]->tried) continue;
+            Buffer buffer = store_.reader().pin(row.block, *row.shape);
+            if (held == 0) {
+                LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+            } else if (!ConditionalLockBuffer(buffer)) {
+                ReleaseBuffer(buffer);
+                continue;
+            }
+            pages[held++] = {buffer, i, end};
+            for (size_t j = i; j < end; j++) {
+                changes[j]->tried = true;
+                changes[j]->replaced = compare(BufferGetPage(buffer), changes[j]->change);
+            }
+        }
+        GenericXLogState* record = GenericXLogStart(store_.index().rel);
+        for (int p = 0; p < held; p++) {
+            Page page = GenericXLogRegisterBuffer(record, pages[p].buffer, 0);
+            for (size_t j = pages[p].begin; j < pages[p].end; j++) {
+                if (changes[j]->replaced == Replaced::done) apply(page, changes[j]->change);
+            }
+        }
+        GenericXLogFinish(record);
+        for (int p = 0; p < held; p++) UnlockReleaseBuffer(pages[p].buffer);
+    }
 }
 
 // Whether a neighbour of a node, other than `except`, has the node in its own row of level 0.
@@ -83,7 +173,8 @@ size_t HnswLinker::keep_reachable(SlotNumber from, SlotNumber to, const SlotNumb
     return count;
 }
 
-// Puts `to` into a full row of n, in place of the farthest that is found without it, or of the last.
+// Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that is found without it, or of
+// the last.
 void HnswLinker::force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n) {
     size_t victim = n - 1;
     for (size_t j = n; j-- > 0;) {
@@ -94,48 +185,77 @@ void HnswLinker::force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t
     links[victim] = to;
 }
 
-HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
+// What the edge from -> to makes of the row of `from`, as it is now. False: nothing is to be changed, and `outcome`
+// says why.
+bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode, RowChange* change, Outcome* outcome) {
     const HnswIndex& index = store_.index();
     size_t max = index.max_links(level);
-    auto* base_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
-    Outcome outcome;
-    for (;;) {
-        CHECK_FOR_INTERRUPTS();
-        bool live = false;
-        store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
-            live = (node->flags & format::kSlotUsed) && node->level >= level;
-            if (mode != Mode::even_if_dead) live &= is_live(node);
-            if (live) memcpy(base_code, code, index.layout.code_bytes);
-        });
-        LinkRow row;
-        outcome = Outcome::gone;
-        if (!live || !store_.find_row(from, level, &row)) break;
+    base_code_.resize_uninitialized(index.layout.code_bytes);
+    bool live = false;
+    store_.read_code(from, [&](const format::HnswNode* node, const uint8* code) {
+        live = (node->flags & format::kSlotUsed) && node->level >= level;
+        if (mode != Mode::even_if_dead) live &= is_live(node);
+        if (live) memcpy(base_code_.data(), code, index.code_size(code));
+    });
+    *outcome = Outcome::gone;
+    if (!live || !store_.find_row(from, level, &change->row)) return false;
 
-        SlotNumber seen[kMaxLinks], links[kMaxLinks + 1];
-        size_t n = store_.links(from, level, seen);
-        outcome = Outcome::added;
-        if (std::find(seen, seen + n, to) != seen + n) break;
-        memcpy(links, seen, n * sizeof(SlotNumber));
-        links[n] = to;
-        size_t count = n + 1;
-        if (count > max) {
-            count = choose(base_code, links, count, max);
-            if (std::find(links, links + count, to) == links + count) {
-                outcome = Outcome::refused;
-                if (mode == Mode::if_chosen) break;
-                memcpy(links, seen, n * sizeof(SlotNumber));
-                force(from, to, links, n);
-                count = n;
-            } else if (level == 0) {
-                count = keep_reachable(from, to, seen, n, links, count);
-            }
+    SlotNumber* seen = change->seen;
+    size_t n = change->seen_count = store_.links(from, level, seen);
+    *outcome = Outcome::added;
+    if (std::find(seen, seen + n, to) != seen + n) return false;
+    SlotNumber links[kMaxLinks + 1];
+    memcpy(links, seen, n * sizeof(SlotNumber));
+    links[n] = to;
+    size_t count = n + 1;
+    if (count > max) {
+        count = choose(base_code_.data(), links, count, max);
+        if (std::find(links, links + count, to) == links + count) {
+            *outcome = Outcome::refused;
+            if (mode == Mode::if_chosen) return false;
+            *outcome = Outcome::added;
+            memcpy(links, seen, n * sizeof(SlotNumber));
+            sort_links(base_code_.data(), links, n);
+            force(from, to, links, n);
+            count = n;
+        } else if (level == 0) {
+            count = keep_reachable(from, to, seen, n, links, count);
         }
-        Replaced replaced = replace_row(row, seen, n, links, count);
-        outcome = replaced == Replaced::gone ? Outcome::gone : Outcome::added;
-        if (replaced != Replaced::changed) break;
     }
-    pfree(base_code);
+    change->count = count;
+    memcpy(change->links, links, count * sizeof(SlotNumber));
+    return true;
+}
+
+HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
+    RowChange change;
+    Outcome outcome;
+    while (plan_edge(from, level, to, mode, &change, &outcome)) {
+        CHECK_FOR_INTERRUPTS();
+        Replaced replaced = replace_row(change);
+        if (replaced == Replaced::gone) return Outcome::gone;
+        if (replaced == Replaced::done) break;
+    }
     return outcome;
+}
+
+void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Outcome* outcomes) {
+    changes_.resize_uninitialized(n);
+    size_t planned = 0;
+    for (size_t i = 0; i < n; i++) {
+        Planned& p = changes_[planned];
+        p.edge = i;
+        p.tried = false;
+        if (plan_edge(from[i], level, to, Mode::if_chosen, &p.change, &outcomes[i])) planned++;
+    }
+    Planned* planned_rows[kMaxM];
+    for (size_t i = 0; i < planned; i++) planned_rows[i] = &changes_[i];
+    replace_rows(planned_rows, planned);
+    for (size_t i = 0; i < planned; i++) {
+        const Planned& p = changes_[i];
+        if (p.replaced == Replaced::gone) outcomes[p.edge] = Outcome::gone;
+        if (p.replaced == Replaced::changed) outcomes[p.edge] = add_edge(from[p.edge], level, to, Mode::if_chosen);
+    }
 }
 
 }  // namespace vext::hnsw

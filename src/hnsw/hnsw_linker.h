@@ -1,4 +1,4 @@
-// Changing edges between nodes on pages: one row at a time, compare and replace.
+// Changing edges between nodes on pages: rows of links, by compare and replace.
 #pragma once
 
 #include "pg/postgres.h"
@@ -7,11 +7,19 @@
 
 namespace vext::hnsw {
 
+// What a row of links was when it was read, and what it shall be.
+struct RowChange {
+    LinkRow row;
+    size_t seen_count, count;
+    SlotNumber seen[kMaxLinks], links[kMaxLinks];
+};
+
 class HnswLinker {
 public:
-    HnswLinker(HnswStore& store, MemoryContext context) : store_(store), codes_(context), neighbors_(context) {}
+    HnswLinker(HnswStore& store, MemoryContext context)
+        : store_(store), base_code_(context), codes_(context), neighbors_(context), changes_(context) {}
 
-    enum class Outcome { gone, refused, added };
+    enum class Outcome : uint8 { gone, refused, added };
 
     // Adds the edge from -> to. Where the row of `from` is full the heuristic chooses whom to keep; `always` keeps `to`
     // in any case, even_if_dead does so too and takes a node that vacuum has marked dead but not freed. gone: `from` is
@@ -19,16 +27,33 @@ public:
     enum class Mode { if_chosen, always, even_if_dead };
     Outcome add_edge(SlotNumber from, int level, SlotNumber to, Mode mode);
 
-    // Replaces a row. changed: it is no longer `seen`; gone: it no longer belongs to the node.
-    enum class Replaced { done, changed, gone };
-    Replaced replace_row(const LinkRow& row, const SlotNumber* seen, size_t seen_count, const SlotNumber* links,
-                         size_t count);
+    // Adds the edges from[i] -> to, at most kMaxM, by as few WAL records as possible, and gives what became of each.
+    void add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Outcome* outcomes);
 
-    // Sorts nodes by their distance to the query of the store and lets the heuristic choose at most `max`, in place.
-    // Nodes that are not live are dropped.
+    // Replaces a row. changed: it is no longer what was seen; gone: it no longer belongs to the node.
+    enum class Replaced : uint8 { done, changed, gone };
+    Replaced replace_row(const RowChange& change);
+
+    // Sorts nodes by their distance to `base_code` and lets the heuristic choose at most `max`, in place. Nodes that
+    // are not live are dropped.
     size_t choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max);
 
+    // Sorts nodes by their distance to `base_code`, unless some are dead.
+    void sort_links(const uint8* base_code, SlotNumber* nodes, size_t n);
+
 private:
+    struct Planned {
+        RowChange change;
+        size_t edge;  // which of the edges that are added together
+        bool tried;
+        Replaced replaced;
+    };
+
+    void sort_by_distance(const uint8* base_code, const SlotNumber* nodes, size_t n);
+    Replaced compare(Page page, const RowChange& change);
+    void apply(Page page, const RowChange& change);
+    bool plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode, RowChange* change, Outcome* outcome);
+    void replace_rows(Planned** changes, size_t n);
     bool is_linked_back(SlotNumber node, SlotNumber except);
     bool is_needed(SlotNumber node, SlotNumber from);
     size_t keep_reachable(SlotNumber from, SlotNumber to, const SlotNumber* seen, size_t n, SlotNumber* links,
@@ -36,8 +61,10 @@ private:
     void force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n);
 
     HnswStore& store_;
+    ArenaVec<uint8> base_code_;
     ArenaVec<uint8> codes_;
     ArenaVec<Neighbor> neighbors_;
+    ArenaVec<Planned> changes_;
 };
 
 }  // namespace vext::hnsw

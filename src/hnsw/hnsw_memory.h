@@ -29,6 +29,7 @@ struct MemoryGraph {
         : p(parameters),
           stride(p.codec->bytes(p.dim)),
           codes(source),
+          starts(source),
           levels(source),
           upper(source),
           upper_links(source),
@@ -39,13 +40,19 @@ struct MemoryGraph {
         auto node = static_cast<uint32_t>(levels.size());
         levels.push_back(static_cast<uint8_t>(random_level(mix64(0x76656374u + static_cast<uint64_t>(node)), p.m)));
         size_t used = codes.size();
+        if (p.codec->size != nullptr) starts.push_back(used);
         if (used + stride > codes.capacity()) codes.reserve(codes.capacity() + codes.capacity() / 2 + 64 * stride);
         codes.resize_uninitialized(used + stride);
         return codes.data() + used;
     }
     void drop_last() {
+        codes.resize_uninitialized(static_cast<size_t>(code(static_cast<uint32_t>(size() - 1)) - codes.data()));
         levels.pop_back();
-        codes.resize_uninitialized(codes.size() - stride);
+        if (p.codec->size != nullptr) starts.pop_back();
+    }
+    // Where codes differ in size: gives back what the last one does not take.
+    void trim_last() {
+        if (p.codec->size != nullptr) codes.resize_uninitialized(starts.back() + p.codec->size(&codes[starts.back()]));
     }
 
     void add_links() {
@@ -61,12 +68,18 @@ struct MemoryGraph {
 
     size_t size() const { return levels.size(); }
     size_t bytes() const {
-        return codes.bytes() + levels.bytes() + upper.bytes() + upper_links.bytes() + links0.bytes();
+        return codes.bytes() + starts.bytes() + levels.bytes() + upper.bytes() + upper_links.bytes() + links0.bytes();
     }
     // What a node takes when the links are there, for planning against a memory limit.
-    size_t node_bytes() const { return stride + (row_width(0) + row_width(1) / (p.m - 1) + 1) * sizeof(uint32_t) + 1; }
+    size_t node_bytes() const {
+        return mean_code_bytes() + (row_width(0) + row_width(1) / (p.m - 1) + 1) * sizeof(uint32_t) + 1;
+    }
+    size_t mean_code_bytes() const { return size() == 0 ? stride : codes.size() / size(); }
     size_t row_width(int level) const { return 1 + p.max_links(level); }
-    const uint8_t* code(uint32_t node) const { return codes.data() + node * stride; }
+    const uint8_t* code(uint32_t node) const {
+        return codes.data() + (starts.empty() ? node * stride : starts[node]);
+    }
+    size_t code_bytes(uint32_t node) const { return p.codec->size == nullptr ? stride : p.codec->size(code(node)); }
 
     // A row of links: [0] is the count, then the neighbours.
     uint32_t* row(uint32_t node, int level) {
@@ -77,6 +90,7 @@ struct MemoryGraph {
     const GraphParameters p;
     const size_t stride;
     V<uint8_t> codes;
+    V<size_t> starts;  // of the codes, where they differ in size
     V<uint8_t> levels;
     V<uint32_t> upper;  // where the upper rows of a node start
     V<uint32_t> upper_links;
@@ -88,9 +102,11 @@ struct MemoryGraph {
 template <template <typename> class V, typename Interrupts>
 class MemoryStore {
 public:
-    MemoryStore(MemoryGraph<V>& graph, Interrupts interrupts) : graph_(graph), interrupts_(interrupts) {}
+    template <typename Source>
+    MemoryStore(Source source, MemoryGraph<V>& graph, Interrupts interrupts)
+        : graph_(graph), interrupts_(interrupts), table_(source) {}
 
-    void set_query(const uint8_t* code) { graph_.p.codec->prepare(code, graph_.p.dim, &query_); }
+    void set_query(const uint8_t* code) { prepare_query(*graph_.p.codec, code, graph_.p.dim, &query_, table_); }
 
     size_t links(uint32_t node, int level, uint32_t* out) {
         const uint32_t* row = graph_.row(node, level);
@@ -111,10 +127,10 @@ public:
         codec::Key keys[kMaxLinks];
         for (size_t i = 0; i < n; i++) {
             codes[i] = graph_.code(nodes[i]);
-            for (size_t at = 0; at < graph_.stride; at += 64) __builtin_prefetch(codes[i] + at);
+            for (size_t at = 0; at < prefetched_; at += 64) __builtin_prefetch(codes[i] + at);
         }
         graph_.p.codec->score(query_, codes, n, keys);
-        for (size_t i = 0; i < n; i++) pool.insert({keys[i], 0, nodes[i], 0, 0});
+        for (size_t i = 0; i < n; i++) pool.insert({keys[i], nodes[i]});
     }
 
     void check_interrupts() { interrupts_(); }
@@ -123,6 +139,8 @@ private:
     MemoryGraph<V>& graph_;
     Interrupts interrupts_;
     codec::Query query_{};
+    V<uint64_t> table_;  // of the query
+    const size_t prefetched_ = graph_.mean_code_bytes();
 };
 
 // Builds the links of all nodes of a graph. `step(done)` is called after each node of the search phase: progress
@@ -135,7 +153,7 @@ public:
           graph_(graph),
           p_(graph.p),
           step_(step),
-          store_(graph, NoInterrupts{}),
+          store_(source, graph, NoInterrupts{}),
           pool_(source),
           seen_(source),
           order_(source),
@@ -183,7 +201,7 @@ private:
         int level = std::min<int>(graph_.levels[node], graph_.levels[graph_.entry]);
         uint32_t entry = graph_.entry;
         for (int from = graph_.levels[graph_.entry]; level >= 0; from = --level) {
-            descend(store_, entry, from, level, p_.ef_construction, 0, pool_, seen_);
+            descend(store_, entry, {from, level, link_beam(p_.ef_construction), p_.ef_construction, 0}, pool_, seen_);
             search_layer(store_, level, pool_, seen_);
             entry = pool_[0].node;
 

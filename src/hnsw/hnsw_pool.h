@@ -13,17 +13,12 @@ namespace vext::hnsw {
 
 inline constexpr uint32_t kNoNode = 0xFFFFFFFFu;
 
-// A scored node. `slack` is what its lower bound needs (searches that do not return rows leave it 0), `generation`
-// that of the slot when it was scored. One that a search only passed over has neither: it must be read again.
-inline constexpr float kPassedOver = -1;
+// A scored node.
 struct Candidate {
     codec::Key key;
-    float slack;
     uint32_t node;
-    uint32_t generation : 31;
-    uint32_t expanded : 1;
+    bool expanded = false;
 };
-static_assert(sizeof(Candidate) == 16);
 
 // Node numbers seen by one search: open addressing, so that clearing costs what the search visited.
 template <template <typename> class Vec>
@@ -99,11 +94,6 @@ public:
     const Candidate& operator[](size_t i) const { return entries_[i]; }
     bool admits(codec::Key key) const { return size_ < capacity_ || key < entries_[size_ - 1].key; }
 
-    // A node that is not admitted, of which only the key is known.
-    void pass_over(codec::Key key, uint32_t node) {
-        if (spilled_ != nullptr) spilled_->push_back({key, kPassedOver, node, 0, 0});
-    }
-
     void insert(const Candidate& c) {
         if (!admits(c.key)) {
             if (spilled_ != nullptr) spilled_->push_back(c);
@@ -127,7 +117,7 @@ public:
         size_t beam = std::min(ef_, size_);
         while (cursor_ < beam && entries_[cursor_].expanded) cursor_++;
         if (cursor_ == beam) return nullptr;
-        entries_[cursor_].expanded = 1;
+        entries_[cursor_].expanded = true;
         return &entries_[cursor_++];
     }
 

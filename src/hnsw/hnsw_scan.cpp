@@ -26,14 +26,13 @@ size_t spare_entries(size_t ef) { return 4 + ef / 16; }
 
 constexpr size_t kMaxBatch = 65535;
 
-// `tid` and what follows are known once the result was announced.
 struct Result {
     float bound;
     SlotNumber node;
     uint32 generation;
     ItemPointerData tid;  // invalid when only postings are left, or none
     SlotNumber posting;
-    Buffer heap_buffer;
+    Buffer heap_buffer;  // known once it was announced
 };
 
 // A row whose distance was looked up; the nearest comes first out of a heap.
@@ -44,11 +43,23 @@ struct RankedRow {
 
 bool farther(const RankedRow& a, const RankedRow& b) { return a.distance > b.distance; }
 
-struct Scan {
-    Scan(const HnswIndex& opened, Relation heap, MemoryContext memory)
-        : context(memory), index(opened), store(index), pool(memory), seen(memory), spilled(memory), left(memory),
-          unexpanded(memory), results(memory), rows(memory), ahead(heap), ranked(memory) {}
+// The rest of a node with many rows, put off until nothing nearer is left: rows of one vector and its distance.
+struct Run {
+    double distance;
+    Result node;
+    SlotNumber chunk;
+    uint32 fingerprint;
+};
 
+bool farther_run(const Run& a, const Run& b) { return a.distance > b.distance; }
+
+struct Scan {
+    Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
+        : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory),
+          spilled(memory), left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory),
+          ahead(scan->heapRelation), ranked(memory) {}
+
+    IndexScanDesc desc;
     MemoryContext context;
     HnswIndex index;
     HnswStore store;
@@ -64,6 +75,9 @@ struct Scan {
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
     Result current{};
+    Run run{};                  // of the current node; fingerprint 0: none yet
+    bool distance_known = false;  // of the rows at hand: that of the run
+    ArenaVec<Run> runs;           // a heap: put off
     index::HeapAhead ahead;
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
@@ -83,8 +97,12 @@ struct ScanState {
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
 
-void add_result(Scan& s, const Candidate& c) {
-    s.results.push_back({s.store.lower_bound(c), c.node, c.generation, {}, kNoSlot, InvalidBuffer});
+// Gives the upper bound that mirrors the lower one, or nothing when the node is gone.
+float add_result(Scan& s, SlotNumber node) {
+    HnswStore::Found f;
+    if (!s.store.read_result(node, &f)) return -HUGE_VALF;
+    s.results.push_back({f.bound, node, f.generation, f.tid, f.posting, InvalidBuffer});
+    return 2 * f.estimate - f.bound;
 }
 
 void sort_results(Scan& s) {
@@ -94,31 +112,35 @@ void sort_results(Scan& s) {
     s.next_result = s.announced = s.touched = 0;
 }
 
+// What is left to the next batch must not come too late there: until then nothing beyond it is certain. Of that, what
+// lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
+void leave_rest(Scan& s, size_t n) {
+    constexpr size_t kFirst = 4;
+    s.beyond = HUGE_VALF;
+    for (size_t i = n; i < s.pool.size(); i++) {
+        HnswStore::Found f;
+        if (i < n + kFirst && s.store.read_result(s.pool[i].node, &f)) s.beyond = std::min(s.beyond, f.bound);
+        s.spilled.push_back(s.pool[i]);
+    }
+    double least = std::max<double>(s.beyond, s.last_bound);
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+}
+
 // The first n of the pool become the results, the rest goes back to where it came from.
 void take_results(Scan& s, size_t n) {
-    float ceiling = -HUGE_VALF;
     s.results.clear();
-    s.beyond = HUGE_VALF;
-    for (size_t i = 0; i < s.pool.size(); i++) {
-        const Candidate& c = s.pool[i];
-        if (i >= n) {
-            s.spilled.push_back(c);
-            s.beyond = std::min(s.beyond, s.store.lower_bound(c));
-            continue;
-        }
-        add_result(s, c);
-        if (i < s.ef) {
-            float bound = s.results.back().bound;
-            Candidate without_slack = c;
-            without_slack.slack = 0;
-            ceiling = std::max(ceiling, 2 * s.store.lower_bound(without_slack) - bound);
-            continue;
-        }
-        // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
-        // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
-        s.results.back().bound = std::min(s.results.back().bound, ceiling);
-        if (!c.expanded) s.unexpanded.push_back(c.node);
+    n = std::min(n, s.pool.size());
+    float ceiling = -HUGE_VALF;
+    for (size_t i = 0; i < std::min(n, s.ef); i++) ceiling = std::max(ceiling, add_result(s, s.pool[i].node));
+    // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
+    // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
+    size_t beam = s.results.size();
+    for (size_t i = s.ef; i < n; i++) {
+        add_result(s, s.pool[i].node);
+        if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
     }
+    for (size_t i = beam; i < s.results.size(); i++) s.results[i].bound = std::min(s.results[i].bound, ceiling);
+    leave_rest(s, n);
     sort_results(s);
 }
 
@@ -138,9 +160,6 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
-// A candidate with what the search left out when it passed it over.
-Candidate whole(Scan& s, const Candidate& c) { return c.slack == kPassedOver ? s.store.read_candidate(c.node) : c; }
-
 bool over_limits(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
@@ -154,7 +173,7 @@ bool over_limits(const Scan& s) {
 void next_batch(Scan& s) {
     if (over_limits(s)) {
         s.results.clear();
-        for (const Candidate& c : s.spilled) add_result(s, whole(s, c));
+        for (const Candidate& c : s.spilled) add_result(s, c.node);
         s.beyond = HUGE_VALF;
         sort_results(s);
         s.drained = true;
@@ -169,7 +188,7 @@ void next_batch(Scan& s) {
     std::swap(left, s.spilled);
     std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
     s.pool.reset(s.ef, 0);
-    for (const Candidate& c : left) s.pool.insert(s.pool.admits(c.key) ? whole(s, c) : c);
+    for (const Candidate& c : left) s.pool.insert(c);
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
@@ -179,8 +198,23 @@ void next_batch(Scan& s) {
 
 // ---- rows of a node --------------------------------------------------------------------------------
 
-void read_posting(Scan& s) {
+// Replay on a standby does not wait for scans before a slot gets another node.
+bool still_there(Scan& s, const Result& c) {
+    const SlotShape& nodes = s.index.layout.nodes;
+    pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    uint32 slot = nodes.slot(c.node);
+    const HnswNode* node = node_at(s.index, pin.page(), slot);
+    return has_node(s.index, pin.page(), slot) && (node->generation & 0x7FFFFFFF) == c.generation;
+}
+
+// Appends the rows of the next chunk. Gives the fingerprint that they have in common with all rows behind them, or 0.
+uint32 read_posting(Scan& s) {
     CHECK_FOR_INTERRUPTS();
+    if (s.store.in_recovery() && !still_there(s, s.current)) {
+        s.next_posting = kNoSlot;
+        return 0;
+    }
     const SlotShape& shape = s.index.layout.postings;
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
@@ -189,26 +223,73 @@ void read_posting(Scan& s) {
     // while this scan runs (on a standby it may be: then the rest of the chain is another node's).
     if (posting->node != s.current.node) {
         s.next_posting = kNoSlot;
-        return;
+        return 0;
     }
     const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
     size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
     for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
     s.next_posting = posting->next;
+    return posting->uniform ? *fingerprint_of(posting) : 0;
 }
 
-// Finds the rows of a result, unless its slot has been given to another node since it was scored.
-void announce(Scan& s, Result& c) {
-    const SlotShape& nodes = s.index.layout.nodes;
-    {
-        pg::Pin pin{s.store.reader().pin(nodes.block(c.node), nodes)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        const HnswNode* node = node_at(s.index, pin.page(), nodes.slot(c.node));
-        if (!is_live(node) || (node->generation & 0x7FFFFFFF) != c.generation) return;
-        c.tid = node->tid;
-        c.posting = node->posting;
+// Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound is
+// not below their distance, and so would take in all before it hands out the first. Where one vector is all that is left
+// of a node behind its first chunk, its distance is looked up once; the rows are handed out with it when they are due,
+// and need no recheck. False: no row of the chunk at hand is due.
+bool weigh_chunk(Scan& s, SlotNumber chunk, uint32 fingerprint) {
+    s.distance_known = false;
+    bool lazy = !s.every_row && s.rerank == nullptr && !s.index.codec->exact;
+    if (!lazy || fingerprint == 0 || chunk == s.current.posting) return true;
+    if (fingerprint != s.run.fingerprint) {
+        double distance = 0;
+        bool visible = false;
+        {
+            pg::ScratchContext scratch{"hnsw distance"};
+            auto* rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(s.desc);
+            for (size_t i = 0; i < s.rows.size() && !visible; i++) visible = rerank->distance(s.rows[i], &distance);
+            rerank->end();
+        }
+        if (!visible) return false;
+        s.run = {distance, s.current, chunk, fingerprint};
+        bool due = s.next_result == s.results.size() || distance <= s.results[s.next_result].bound;
+        if (!due || (!s.runs.empty() && s.runs[0].distance < distance)) {
+            s.runs.push_back(s.run);
+            std::push_heap(s.runs.begin(), s.runs.end(), farther_run);
+            s.next_posting = kNoSlot;
+            return false;
+        }
     }
-    if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
+    s.last_bound = std::max(s.last_bound, s.run.distance);
+    s.distance_known = true;
+    return true;
+}
+
+// Reads chunks of the current node until there are rows to hand out.
+bool read_postings(Scan& s) {
+    while (s.next_row == s.rows.size() && s.next_posting != kNoSlot) {
+        SlotNumber chunk = s.next_posting;
+        s.rows.clear();
+        s.next_row = 0;
+        uint32 fingerprint = read_posting(s);
+        if (!weigh_chunk(s, chunk, fingerprint)) s.rows.clear();
+    }
+    return s.next_row < s.rows.size();
+}
+
+// Makes the nearest run that was put off `current` when it is due; false when none is.
+bool resume_run(Scan& s) {
+    while (!s.runs.empty() &&
+           (s.next_result == s.results.size() || s.runs[0].distance <= s.results[s.next_result].bound)) {
+        std::pop_heap(s.runs.begin(), s.runs.end(), farther_run);
+        s.run = s.runs.back();
+        s.runs.pop_back();
+        s.current = s.run.node;
+        s.next_posting = s.run.chunk;
+        s.rows.clear();
+        s.next_row = 0;
+        if (read_postings(s)) return true;
+    }
+    return false;
 }
 
 // The next result, with its rows. Those behind it are made ready on the way.
@@ -216,7 +297,8 @@ const Result& next_of_results(Scan& s) {
     size_t at = s.next_result++;
     for (size_t end = std::min(at + index::HeapAhead::kAnnounce + 1, s.results.size()); s.announced < end;
          s.announced++) {
-        announce(s, s.results[s.announced]);
+        Result& c = s.results[s.announced];
+        if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
     }
     for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.results.size()); s.touched < end; s.touched++) {
         const Result& c = s.results[s.touched];
@@ -238,11 +320,11 @@ bool next_page_of_nodes(Scan& s) {
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         if (!page::has_kind(pin.page(), format::PageKind::nodes)) continue;
         page::check_page(s.index.rel, s.next_block, pin.page(), nodes);
-        for (uint32 i = 0; i < nodes.per_page; i++) {
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back(
-                {NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, {}, kNoSlot, InvalidBuffer});
+            s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, node->tid,
+                                 node->posting, InvalidBuffer});
         }
     }
     return true;
@@ -252,6 +334,7 @@ bool next_page_of_nodes(Scan& s) {
 bool next_node(Scan& s) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
+        if (resume_run(s)) return true;
         if (s.next_result == s.results.size()) {
             if (s.every_row) {
                 if (!next_page_of_nodes(s)) return false;
@@ -271,20 +354,16 @@ bool next_node(Scan& s) {
         s.next_row = 0;
         if (ItemPointerIsValid(const_cast<ItemPointer>(&c.tid))) s.rows.push_back(c.tid);
         s.next_posting = c.posting;
-        while (s.rows.empty() && s.next_posting != kNoSlot) read_posting(s);
-        if (s.rows.empty()) continue;
+        s.run.fingerprint = 0;
+        s.distance_known = false;
+        if (s.rows.empty() && !read_postings(s)) continue;
         if (!s.every_row && s.rerank == nullptr) s.last_bound = std::max<double>(s.last_bound, c.bound);
         return true;
     }
 }
 
 bool next_row(Scan& s) {
-    while (s.next_row == s.rows.size() && s.next_posting != kNoSlot) {
-        s.rows.clear();
-        s.next_row = 0;
-        read_posting(s);
-    }
-    return s.next_row < s.rows.size() || next_node(s);
+    return s.next_row < s.rows.size() || read_postings(s) || next_node(s);
 }
 
 // ---- rows in the order of their own distances ---------------------------------------------------------
@@ -331,7 +410,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("non-MVCC snapshots are not supported with hnsw"));
     }
-    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan->heapRelation, context);
+    auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan, context);
     const ScanKeyData& order_by = scan->orderByData[0];
     if (order_by.sk_flags & SK_ISNULL) {
         s->every_row = s->null_bound = true;
@@ -346,8 +425,8 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     auto element = static_cast<codec::Element>(s->index.meta.element);
     index::VectorValue query = index::vector_value(element, order_by.sk_argument);
     index::check_dimensions(element, dim, query.dim);
-    auto* scratch = static_cast<float*>(palloc(dim * sizeof(float)));
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
+    auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(query_codec, dim) * sizeof(float)));
     s->code = static_cast<uint8*>(palloc0(query_codec.bytes(dim)));
     if (!query_codec.encode(query.elements, dim, scratch, s->code)) {
         s->every_row = true;
@@ -356,7 +435,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     if (s->index.codec->uncertain) {
         s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     }
-    s->store.set_query(s->code, query_codec, true);
+    s->store.set_query(s->code, query_codec);
     first_batch(*s);
     return s;
 }
@@ -416,8 +495,10 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     }
     if (!next_row(s)) return false;
     scan->xs_heaptid = s.rows[s.next_row++];
-    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row;
-    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row ? get_float8_nan() : s.current.bound);
+    scan->xs_recheckorderby = !s.index.codec->exact && !s.every_row && !s.distance_known;
+    scan->xs_orderbyvals[0] = Float8GetDatum(s.every_row        ? get_float8_nan()
+                                             : s.distance_known ? s.run.distance
+                                                                : s.current.bound);
     scan->xs_orderbynulls[0] = s.every_row && s.null_bound;
     return true;
 }

@@ -18,8 +18,9 @@ struct SlotClaim {
     void publish();
 };
 
-// ERROR when the relation cannot be extended or slot numbers are used up.
-SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind);
+// `need` slots in a row, where the kind has runs. ERROR when the relation cannot be extended or slot numbers are used
+// up.
+SlotClaim claim_slot(const HnswIndex& index, format::PageKind kind, uint32 need = 1);
 
 // Frees a node slot (its code stays readable for searches that still hold its number), or a links or posting slot.
 // The page is exclusively locked and registered; the caller calls list_page() once it has let go of it.
@@ -30,7 +31,7 @@ void free_slot(format::PageKind kind, char* slot);
 // The node that a slot of links or postings belongs to; false when the slot is free.
 bool slot_owner(format::PageKind kind, char* slot, SlotNumber* owner);
 
-// Puts a page with free slots into its kind's list. The caller holds no lock.
-void list_page(const HnswIndex& index, format::PageKind kind, BlockNumber block);
+// Puts a page with free slots into its kind's list, for whoever needs so many in a row. The caller holds no lock.
+void list_page(const HnswIndex& index, format::PageKind kind, BlockNumber block, uint32 need = 1);
 
 }  // namespace vext::hnsw

@@ -10,11 +10,19 @@ using format::kNoSlot;
 
 namespace {
 constexpr uint32 kCacheLine = 64;
-}
+// Of codes that differ in size: 60 to 80 elements.
+constexpr uint32 kUsualCode = 256;
+}  // namespace
 
 void HnswStore::prefetch_code(const HnswNode* node) const {
     if (node == nullptr) return;
     const auto* slot = reinterpret_cast<const char*>(node);
+    if (index_.layout.nodes.runs) {
+        __builtin_prefetch(slot);
+        const char* code = slot + index_.layout.code_offset;
+        for (uint32 at = 0; at < kUsualCode; at += kCacheLine) __builtin_prefetch(code + at);
+        return;
+    }
     for (uint32 at = 0; at < index_.layout.links_offset; at += kCacheLine) __builtin_prefetch(slot + at);
 }
 
@@ -24,7 +32,26 @@ void HnswStore::prefetch_links(SlotNumber number, int level) {
     const char* page = reader_.guess(nodes.block(number));
     if (page == nullptr) return;
     const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
-    for (uint32 at = index_.layout.links_offset; at < nodes.slot_bytes; at += kCacheLine) __builtin_prefetch(slot + at);
+    uint32 from = index_.layout.links_offset, to = nodes.runs ? index_.layout.code_offset : nodes.slot_bytes;
+    for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
+}
+
+bool HnswStore::read_result(SlotNumber number, Found* found) {
+    const SlotShape& nodes = index_.layout.nodes;
+    uint32 slot = nodes.slot(number);
+    pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    HnswNode* node = node_at(index_, pin.page(), slot);
+    const uint8* code = code_at(index_, node);
+    if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, slot)) return false;
+    codec::Key key;
+    index_.codec->score(query_, &code, 1, &key);
+    found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
+    found->estimate = index_.codec->lower_bound(query_, key, 0);
+    found->generation = node->generation & 0x7FFFFFFF;
+    found->tid = node->tid;
+    found->posting = node->posting;
+    return true;
 }
 
 bool HnswStore::find_row(SlotNumber node, int level, LinkRow* row) {
@@ -60,6 +87,7 @@ LinkView HnswStore::view_row(Page page, const LinkRow& row) {
     LinkView view{};
     if (row.shape->kind == format::PageKind::nodes) {
         HnswNode* node = node_at(index_, page, row.slot);
+        if (!has_node(index_, page, row.slot)) return {};
         view = {&node->link_count, inline_links(index_, node)};
     } else {
         auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(page, *row.shape, row.slot));

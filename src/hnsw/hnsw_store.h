@@ -28,26 +28,31 @@ struct LinkView {
 
 class HnswStore {
 public:
-    explicit HnswStore(const HnswIndex& index)
-        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()) {}
+    // Working memory comes from `context`.
+    HnswStore(const HnswIndex& index, MemoryContext context)
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(context) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
 
-    // `code`, of codec `by`, must outlive the searches. `bounds`: lower_bound() will be asked of the candidates.
-    void set_query(const uint8* code, const codec::Codec& by, bool bounds) {
-        by.prepare(code, index_.dim(), &query_);
-        bounds_ = bounds;
+    // `code`, of codec `by`, must outlive the searches.
+    void set_query(const uint8* code, const codec::Codec& by) {
+        prepare_query(by, code, index_.dim(), &query_, table_);
+    }
+
+    codec::Key key_of(const uint8* code) const {
+        codec::Key key;
+        index_.codec->score(query_, &code, 1, &key);
+        return key;
     }
 
     size_t links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
-    float lower_bound(const Candidate& c) const { return index_.codec->lower_bound(query_, c.key, c.slack); }
 
-    // Most nodes are too far off for the pool. That shows without a pin, whose bookkeeping costs as much as the
-    // distance: the code is scored where the hint says that its page is. The page may have left that buffer, even
-    // while it is looked at, so a node is left out by such a score but never taken; `mark` tells a stale hint.
+    // Codes are scored without a pin, whose bookkeeping costs as much as the distance: where the hint says that their
+    // page is. `mark` tells a stale hint; the page may also leave the buffer while it is looked at, and then the score
+    // is wrong. So keys lead a search, and what it finds is read again (read_result) before anything is said of it.
     template <typename Pool>
     void score_into(const SlotNumber* nodes, size_t n, Pool& pool) {
         constexpr size_t kAhead = 6;
@@ -59,37 +64,40 @@ public:
         for (size_t i = 0; i < n; i++) {
             if (i + kAhead < n) prefetch_code(guessed[i + kAhead]);
             codec::Key key;
-            if (glimpse(guessed[i], nodes[i], &key) && !pool.admits(key)) {
-                pool.pass_over(key, nodes[i]);
-            } else {
-                pool.insert(read_candidate(nodes[i]));
-            }
+            if (glimpse(guessed[i], nodes[i], &key) || read_key(nodes[i], &key)) pool.insert({key, nodes[i]});
         }
         scored_ += n;
     }
 
-    Candidate read_candidate(SlotNumber number) {
-        Candidate c{0, 0, number, 0, 0};
-        read_code(number, [&](const format::HnswNode* node, const uint8* code) {
-            index_.codec->score(query_, &code, 1, &c.key);
-            c.slack = bounds_ ? index_.codec->slack(query_, code) : 0;
-            c.generation = node->generation & 0x7FFFFFFF;
-        });
-        return c;
-    }
+    // A node as the result of a search: its bound, its estimate (the bound of a code that lost nothing), its rows.
+    struct Found {
+        float bound, estimate;
+        uint32 generation;
+        ItemPointerData tid;
+        SlotNumber posting;
+    };
+    // False: the node is not live (any more).
+    bool read_result(SlotNumber number, Found* found);
+    bool in_recovery() const { return lock_codes_; }
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
     // its number runs (README.md, "Reuse of slots"), so no lock is needed; replay on a standby knows no such rule.
+    // There is no call for the number of a freed node whose place is part of another now.
     template <typename Use>
     void read_code(SlotNumber number, Use use) {
         const SlotShape& nodes = index_.layout.nodes;
         pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
         format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        auto look = [&] {
+            const uint8* code = code_at(index_, node);
+            uint32 slot = nodes.slot(number);
+            if (has_node(index_, pin.page(), slot) && fits_page(code, slot)) use(node, code);
+        };
         if (!lock_codes_) {
-            use(node, code_at(index_, node));
+            look();
         } else {
             pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-            use(node, code_at(index_, node));
+            look();
         }
     }
 
@@ -110,9 +118,26 @@ private:
                                                          nodes.slot(number) * nodes.slot_bytes);
     }
 
+    // Whether a code that says itself how long it is ends on its page.
+    bool fits_page(const uint8* code, uint32 slot) const {
+        const SlotShape& nodes = index_.layout.nodes;
+        return !nodes.runs || slot + index_.node_slots(code) <= nodes.per_page;
+    }
+
+    // False: there is no such node any more.
+    bool read_key(SlotNumber number, codec::Key* key) {
+        bool found = false;
+        read_code(number, [&](const format::HnswNode*, const uint8* code) {
+            index_.codec->score(query_, &code, 1, key);
+            found = true;
+        });
+        return found;
+    }
+
     bool glimpse(const format::HnswNode* node, SlotNumber number, codec::Key* key) {
         if (node == nullptr || node->mark != mark_of(index_, number)) return false;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
+        if (!fits_page(code, index_.layout.nodes.slot(number))) return false;
         index_.codec->score(query_, &code, 1, key);
         return true;
     }
@@ -122,8 +147,8 @@ private:
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
-    bool bounds_ = false;
     codec::Query query_{};
+    ArenaVec<uint64> table_;  // of the query
     uint64 scored_ = 0;
 };
 

@@ -6,7 +6,6 @@
 
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_connect.h"
-#include "hnsw/hnsw_slots.h"
 #include "hnsw/hnsw_vacuum.h"
 
 namespace vext::hnsw {
@@ -62,29 +61,29 @@ void gather(Vacuum& v, SlotNumber owner, int level, const SlotNumber* links, siz
 
 void repair_row(Vacuum& v, SlotNumber owner, int level) {
     uint8* code = static_cast<uint8*>(palloc(v.index.layout.code_bytes));
+    RowChange change;
+    SlotNumber* seen_end;
     for (;;) {
         pg::vacuum_delay();
-        SlotNumber links[kMaxLinks];
-        LinkRow row;
         bool live = false;
         v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
             live = is_live(node);
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
-        if (!live || !v.store.find_row(owner, level, &row)) break;
-        size_t n = v.store.links(owner, level, links);
-        if (std::none_of(links, links + n, [&](SlotNumber x) { return v.is_dead(x); })) break;
-        gather(v, owner, level, links, n);
-        size_t count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        auto replaced = v.linker.replace_row(row, links, n, v.candidates.data(), count);
+        if (!live || !v.store.find_row(owner, level, &change.row)) break;
+        change.seen_count = v.store.links(owner, level, change.seen);
+        seen_end = change.seen + change.seen_count;
+        if (std::none_of(change.seen, seen_end, [&](SlotNumber x) { return v.is_dead(x); })) break;
+        gather(v, owner, level, change.seen, change.seen_count);
+        change.count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
+        std::copy_n(v.candidates.data(), change.count, change.links);
+        auto replaced = v.linker.replace_row(change);
         if (replaced == HnswLinker::Replaced::changed) continue;
         if (replaced == HnswLinker::Replaced::gone) break;
         // New edges go both ways, as those of an insert.
-        SlotNumber chosen[kMaxLinks];
-        std::copy(v.candidates.data(), v.candidates.data() + count, chosen);
-        for (size_t i = 0; i < count; i++) {
-            if (std::find(links, links + n, chosen[i]) != links + n) continue;
-            v.linker.add_edge(chosen[i], level, owner, HnswLinker::Mode::if_chosen);
+        for (size_t i = 0; i < change.count; i++) {
+            if (std::find(change.seen, seen_end, change.links[i]) != seen_end) continue;
+            v.linker.add_edge(change.links[i], level, owner, HnswLinker::Mode::if_chosen);
         }
         break;
     }
@@ -96,7 +95,7 @@ void find_torn_rows(Vacuum& v, BlockNumber block, Buffer buffer, const SlotShape
     pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
     Page page = BufferGetPage(buffer);
     found.clear();
-    for (uint32 i = 0; i < shape.per_page; i++) {
+    for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(page, shape, i)) {
         LinkRow row{&shape, block, i, shape.number(block, i), 0};
         if (shape.kind == PageKind::nodes) {
             if (!is_live(node_at(v.index, page, i))) continue;
@@ -134,8 +133,9 @@ EntryPoint highest_node(Vacuum& v) {
     const SlotShape& nodes = v.index.layout.nodes;
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
         pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
-            const HnswNode* node = node_at(v.index, BufferGetPage(buffer), i);
+        Page page = BufferGetPage(buffer);
+        for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+            const HnswNode* node = node_at(v.index, page, i);
             if (!is_live(node) || node->level <= best.level) continue;
             // The rows of its levels are written after the node itself.
             if (node->level > 0 && node->upper == kNoSlot) continue;
@@ -160,59 +160,6 @@ void replace_entry(Vacuum& v) {
     GenericXLogFinish(record);
 }
 
-// ---- pass 4: slots -------------------------------------------------------------------------------
-
-void free_page_nodes(Vacuum& v, BlockNumber block, Buffer buffer) {
-    const SlotShape& nodes = v.index.layout.nodes;
-    GenericXLogState* record = nullptr;
-    {
-        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        for (uint32 i = 0; i < nodes.per_page; i++) {
-            if (!v.is_dead(nodes.number(block, i))) continue;
-            if (record == nullptr) record = GenericXLogStart(v.index.rel);
-            free_node(node_at(v.index, GenericXLogRegisterBuffer(record, buffer, 0), i));
-        }
-        if (record != nullptr) GenericXLogFinish(record);
-    }
-    if (record != nullptr) list_page(v.index, PageKind::nodes, block);
-}
-
-// Frees slots of links or postings whose node is free: those of the nodes that have just been freed, and what a crash
-// or an ERROR in the middle of an insert left behind. A node that is being inserted is in use before its slots are.
-// Also lists a page with free slots that a crash left unlisted.
-void sweep_page(Vacuum& v, BlockNumber block, Buffer buffer, PageKind kind) {
-    const SlotShape& shape = v.index.shape(kind);
-    bool roomy = false;
-    {
-        pg::ContentLock lock{buffer, BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = nullptr;
-        for (uint32 i = 0; i < shape.per_page; i++) {
-            char* slot = page::slot_at(BufferGetPage(buffer), shape, i);
-            SlotNumber owner;
-            if (!slot_owner(kind, slot, &owner)) {
-                roomy = true;
-                continue;
-            }
-            bool used = true;
-            v.store.read_code(owner, [&](const HnswNode* node, const uint8*) { used = node->flags != 0; });
-            if (used) continue;
-            if (record == nullptr) record = GenericXLogStart(v.index.rel);
-            free_slot(kind, page::slot_at(GenericXLogRegisterBuffer(record, buffer, 0), shape, i));
-            roomy = true;
-        }
-        if (record != nullptr) GenericXLogFinish(record);
-        roomy &= !page::tail_of(BufferGetPage(buffer))->listed;
-    }
-    if (roomy) list_page(v.index, kind, block);
-}
-
-void free_slots(Vacuum& v) {
-    for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) { free_page_nodes(v, block, buffer); });
-    for (PageKind kind : {PageKind::upper_links, PageKind::postings}) {
-        for_each_page(v, kind, [&](BlockNumber block, Buffer buffer) { sweep_page(v, block, buffer, kind); });
-    }
-}
-
 // ---- pass 5: reachability ------------------------------------------------------------------------
 
 struct PageGraph {
@@ -229,19 +176,29 @@ struct PageGraph {
         EntryPoint entry = read_entry(v.index.rel);
         if (entry.node == kNoSlot) return;
         v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
-            memcpy(code, there, v.index.layout.code_bytes);
+            memcpy(code, there, v.index.code_size(there));
         });
-        v.store.set_query(code, *v.index.codec, false);
+        v.store.set_query(code, *v.index.codec);
         search_from_top(v.store, entry.node, entry.level, std::max<size_t>(v.index.meta.ef_construction, 200), 0, pool,
                         v.seen);
         for (size_t i = 0; i < pool.size(); i++) {
             if (use(pool[i].node)) return;
         }
     }
+    void sort_links(SlotNumber node, SlotNumber* links, size_t n) {
+        v.store.read_code(node, [&](const HnswNode*, const uint8* there) {
+            memcpy(code, there, v.index.code_size(there));
+        });
+        v.linker.sort_links(code, links, n);
+    }
     bool set_links(SlotNumber node, const SlotNumber* seen, size_t n, const SlotNumber* links, size_t count) {
-        LinkRow row;
-        return v.store.find_row(node, 0, &row) &&
-               v.linker.replace_row(row, seen, n, links, count) == HnswLinker::Replaced::done;
+        RowChange change;
+        if (!v.store.find_row(node, 0, &change.row)) return false;
+        change.seen_count = n;
+        change.count = count;
+        std::copy_n(seen, n, change.seen);
+        std::copy_n(links, count, change.links);
+        return v.linker.replace_row(change) == HnswLinker::Replaced::done;
     }
 };
 
@@ -251,23 +208,26 @@ void reconnect(Vacuum& v) {
     EntryPoint entry = read_entry(v.index.rel);
     if (entry.node == kNoSlot) return;
     const SlotShape& nodes = v.index.layout.nodes;
-    BlockNumber blocks = RelationGetNumberOfBlocks(v.index.rel);
+    size_t limit = static_cast<size_t>(RelationGetNumberOfBlocks(v.index.rel)) * nodes.per_page;
+    // What the search takes at most, beside a bit for each slot that this vacuum has marked.
+    if (limit * 2 * sizeof(SlotNumber) > static_cast<size_t>(maintenance_work_mem) * 1024) limit = 0;
     PageGraph graph{v, Pool<ArenaVec>{v.context}, static_cast<uint8*>(palloc(v.index.layout.code_bytes))};
-    Connector<ArenaVec<SlotNumber>, PageGraph> connector{v.context, graph,
-                                                         static_cast<size_t>(blocks) * nodes.per_page};
+    Connector<ArenaVec<SlotNumber>, PageGraph> connector{v.context, graph, limit};
     connector.start(entry.node);
     ArenaVec<SlotNumber> live{v.context};
     for_each_page(v, PageKind::nodes, [&](BlockNumber block, Buffer buffer) {
         live.clear();
         {
             pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-            for (uint32 i = 0; i < nodes.per_page; i++) {
-                if (is_live(node_at(v.index, BufferGetPage(buffer), i))) live.push_back(nodes.number(block, i));
+            Page page = BufferGetPage(buffer);
+            for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
+                if (is_live(node_at(v.index, page, i))) live.push_back(nodes.number(block, i));
             }
         }
         for (SlotNumber node : live) connector.connect(node);
     });
-    elog(DEBUG1, "index \"%s\": %zu nodes reconnected", RelationGetRelationName(v.index.rel), connector.added());
+    elog(DEBUG1, "index \"%s\": %zu nodes reconnected%s", RelationGetRelationName(v.index.rel), connector.added(),
+         limit == 0 ? ", looking at neighbours only" : "");
 }
 
 }  // namespace

@@ -9,6 +9,21 @@
 
 namespace vext::hnsw {
 
+// A set of slot numbers, a bit each.
+class SlotSet {
+public:
+    explicit SlotSet(MemoryContext context) : words_(context) {}
+
+    bool contains(SlotNumber n) const { return n / 64 < words_.size() && words_[n / 64] >> n % 64 & 1; }
+    void insert(SlotNumber n) {
+        if (n / 64 >= words_.size()) words_.resize(std::max<size_t>(n / 64 + 1, words_.size() * 2), 0);
+        words_[n / 64] |= uint64{1} << n % 64;
+    }
+
+private:
+    ArenaVec<uint64> words_;
+};
+
 struct Vacuum {
     Vacuum(const HnswIndex& opened, IndexVacuumInfo* vacuum_info, IndexBulkDeleteResult* results,
            IndexBulkDeleteCallback callback, void* callback_state, MemoryContext memory)
@@ -18,19 +33,17 @@ struct Vacuum {
           state(callback_state),
           context(memory),
           index(opened),
-          store(index),
+          store(index, memory),
           linker(store, memory),
           dead(memory),
+          chained(memory),
           candidates(memory),
           seen(memory),
-          lists(memory) {
-        dead.resize(static_cast<size_t>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page, 0);
-    }
+          lists(memory) {}
 
-    bool is_dead(SlotNumber node) const { return node < dead.size() && dead[node]; }
+    bool is_dead(SlotNumber node) const { return dead.contains(node); }
     void set_dead(SlotNumber node) {
-        if (node >= dead.size()) dead.resize(std::max<size_t>(node + 1, dead.size() * 2), 0);
-        dead[node] = 1;
+        dead.insert(node);
         dead_count++;
     }
 
@@ -42,7 +55,8 @@ struct Vacuum {
     HnswIndex index;
     HnswStore store;
     HnswLinker linker;
-    ArenaVec<uint8> dead;  // by node number
+    SlotSet dead;     // nodes
+    SlotSet chained;  // chunks of postings that pass 1 has left in the chains of their nodes
     uint64 dead_count = 0;
     ArenaVec<SlotNumber> candidates;
     NodeSet<ArenaVec> seen;
@@ -63,6 +77,9 @@ void for_each_page(Vacuum& v, format::PageKind kind, Use use) {
         ReleaseBuffer(buffer);
     }
 }
+
+// Pass 4: dead nodes become free, and slots that no node refers to. hnsw_vacuum_slots.cpp.
+void free_slots(Vacuum& v);
 
 // Pass 1: dead rows leave nodes and postings, and nodes without rows are marked dead. hnsw_vacuum_rows.cpp.
 void remove_rows(Vacuum& v);

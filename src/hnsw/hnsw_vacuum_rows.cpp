@@ -111,6 +111,7 @@ void clean_postings(Vacuum& v, SlotNumber node, SlotNumber head) {
             drop_later_chunk(v, previous, at);
         } else {
             previous = at;
+            if (!empty) v.chained.insert(at);
         }
         at = next;
     }
@@ -125,7 +126,7 @@ void clean_page(Vacuum& v, BlockNumber block, Buffer buffer, bool postings_done)
     GenericXLogState* record = nullptr;
     Page page = BufferGetPage(buffer);
     v.lists.clear();
-    for (uint32 i = 0; i < nodes.per_page; i++) {
+    for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(page, nodes, i)) {
         HnswNode* node = node_at(v.index, page, i);
         SlotNumber number = nodes.number(block, i);
         if (!(node->flags & format::kSlotUsed)) continue;

@@ -1,6 +1,8 @@
 #include "index/opclass.h"
 
+#include "base/hash.h"
 #include "type/halfvec.h"
+#include "type/sparsevec.h"
 #include "type/vector.h"
 
 extern "C" {
@@ -10,6 +12,9 @@ Datum l1_distance(PG_FUNCTION_ARGS);
 Datum halfvec_l2_squared_distance(PG_FUNCTION_ARGS);
 Datum halfvec_negative_inner_product(PG_FUNCTION_ARGS);
 Datum halfvec_l1_distance(PG_FUNCTION_ARGS);
+Datum sparsevec_l2_squared_distance(PG_FUNCTION_ARGS);
+Datum sparsevec_negative_inner_product(PG_FUNCTION_ARGS);
+Datum sparsevec_l1_distance(PG_FUNCTION_ARGS);
 Datum hamming_distance(PG_FUNCTION_ARGS);
 Datum jaccard_distance(PG_FUNCTION_ARGS);
 }
@@ -35,9 +40,23 @@ const Row kRows[] = {
     {halfvec_negative_inner_product, false, {Element::f16, Metric::inner_product}},
     {halfvec_negative_inner_product, true, {Element::f16, Metric::cosine}},
     {halfvec_l1_distance, false, {Element::f16, Metric::l1}},
+    {sparsevec_l2_squared_distance, false, {Element::sparse, Metric::l2}},
+    {sparsevec_negative_inner_product, false, {Element::sparse, Metric::inner_product}},
+    {sparsevec_negative_inner_product, true, {Element::sparse, Metric::cosine}},
+    {sparsevec_l1_distance, false, {Element::sparse, Metric::l1}},
     {hamming_distance, false, {Element::bit, Metric::hamming}},
     {jaccard_distance, false, {Element::bit, Metric::jaccard}},
 };
+
+static_assert(codec::kMaxSparseElements == kSparseMaxNnz);
+
+const char* type_name(Element element) {
+    switch (element) {
+        case Element::f16: return HalfElement::name;
+        case Element::sparse: return kSparseName;
+        default: return FloatElement::name;
+    }
+}
 
 [[noreturn]] void report_not_supported() {
     ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("type not supported for hnsw index"));
@@ -64,7 +83,13 @@ OpclassMeaning opclass_meaning(Relation index) {
     report_not_supported();
 }
 
-uint32 max_dimensions(Element element) { return element == Element::bit ? 64000 : 16000; }
+uint32 max_dimensions(Element element) {
+    switch (element) {
+        case Element::bit: return 64000;
+        case Element::sparse: return kSparseMaxDim;
+        default: return 16000;
+    }
+}
 
 VectorValue vector_value(Element element, Datum datum) {
     switch (element) {
@@ -74,7 +99,12 @@ VectorValue vector_value(Element element, Datum datum) {
             const VarBit* v = DatumGetVarBitP(datum);
             return {VARBITS(v), static_cast<uint32>(VARBITLEN(v))};
         }
-        case Element::sparse: break;
+        case Element::sparse: {
+            SparseArg v{PointerGetDatum(PG_DETOAST_DATUM(datum))};
+            auto* view = static_cast<SparseView*>(palloc(sizeof(SparseView)));
+            *view = v->view();
+            return {view, static_cast<uint32>(v->dim)};
+        }
     }
     report_not_supported();
 }
@@ -87,14 +117,25 @@ VectorValue value_to_index(Element element, Datum datum, uint32 dim) {
     return value;
 }
 
+uint32 fingerprint(Element element, const VectorValue& value) {
+    size_t bytes;
+    switch (element) {
+        case Element::f32: bytes = value.dim * sizeof(float); break;
+        case Element::f16: bytes = value.dim * sizeof(uint16); break;
+        case Element::bit: bytes = (value.dim + 7) / 8; break;
+        default: return 0;
+    }
+    auto hash = static_cast<uint32>(hash_bytes64(value.elements, bytes));
+    return hash == 0 ? 1 : hash;
+}
+
 void check_dimensions(Element element, uint32 expected, uint32 found) {
     if (found == expected) return;
     if (element == Element::bit) {
         ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("different bit lengths %u and %u", found, expected));
     }
     ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-            errmsg("different %s dimensions %u and %u", element == Element::f16 ? HalfElement::name : FloatElement::name,
-                   found, expected));
+            errmsg("different %s dimensions %u and %u", type_name(element), found, expected));
 }
 
 }  // namespace vext::index

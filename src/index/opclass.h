@@ -32,6 +32,9 @@ VectorValue vector_value(codec::Element element, Datum datum);
 // The same of a value to be indexed. ERROR where it has other dimensions than the index.
 VectorValue value_to_index(codec::Element element, Datum datum, uint32 dim);
 
+// Tells vectors apart that a code does not; 0: not known. Equal bytes have equal fingerprints, others hardly ever.
+uint32 fingerprint(codec::Element element, const VectorValue& value);
+
 // Of a column that is indexed, whatever its pages could hold.
 uint32 max_dimensions(codec::Element element);
 

@@ -1,16 +1,19 @@
 #include "page/slot_page.h"
 
+#include "page/run_page.h"
+
 namespace vext::page {
 
-void init_page(Page page, const SlotShape& shape) {
+void init_page(Page page, const SlotShape& shape, uint32 slots) {
     PageInit(page, BLCKSZ, sizeof(PageTail));
     auto* header = reinterpret_cast<PageHeader>(page);
-    header->pd_lower = static_cast<LocationIndex>(kSlotAreaStart + shape.per_page * shape.slot_bytes);
+    header->pd_lower = static_cast<LocationIndex>(kSlotAreaStart + slots * shape.slot_bytes);
     PageTail* tail = tail_of(page);
     tail->next_free = InvalidBlockNumber;
     tail->kind = static_cast<uint16>(shape.kind);
     tail->listed = 0;
     tail->page_id = format::kPageId;
+    if (shape.runs) run_map(page)->starts[0] = uint64{1} << kFirstRun;
 }
 
 bool has_kind(Page page, PageKind kind) {

@@ -17,6 +17,7 @@ struct SlotShape {
     PageKind kind;
     uint32 slot_bytes;
     uint32 per_page;
+    bool runs = false;  // what is stored takes several slots in a row: run_page.h
 
     BlockNumber block(SlotNumber n) const { return n / per_page; }
     uint32 slot(SlotNumber n) const { return n % per_page; }
@@ -41,8 +42,17 @@ inline char* slot_at(Page page, const SlotShape& shape, uint32 slot) {
     return static_cast<char*>(page) + kSlotAreaStart + slot * shape.slot_bytes;
 }
 
-// An empty page of a shape. pd_lower lies past the last slot: generic WAL zeroes what is between it and pd_upper.
-void init_page(Page page, const SlotShape& shape);
+// An empty page of a shape, with this many slots in front of pd_lower. Generic WAL zeroes what is between it and
+// pd_upper, and full images leave that out: slots there are free and all zero.
+void init_page(Page page, const SlotShape& shape, uint32 slots);
+inline void init_page(Page page, const SlotShape& shape) { init_page(page, shape, shape.per_page); }
+
+// Moves pd_lower past a slot that is about to be used.
+inline void cover_slot(Page page, const SlotShape& shape, uint32 slot) {
+    auto* header = reinterpret_cast<PageHeader>(page);
+    uint32 end = kSlotAreaStart + (slot + 1) * shape.slot_bytes;
+    if (header->pd_lower < end) header->pd_lower = static_cast<LocationIndex>(end);
+}
 
 // False for new pages and for what is no page of ours.
 bool has_kind(Page page, PageKind kind);
