@@ -3,7 +3,7 @@ some of their columns; with `over` it is the ratio to the record that differs in
 import json, os
 from dataclasses import dataclass, field
 
-from .report import middle, over as ratio_of
+from .report import middle, over as ratio_of, shown
 
 SETTINGS = ('ef_construction', 'workers', 'LIMIT', 'clients', 'recall', 'rows')     # what tells records of one engine apart
 
@@ -104,7 +104,7 @@ def summary(runs):
             asked = value(f, bar, records) if f.asked_of and r and (bar := one(records, {k: r[k] for k in SETTINGS if k in r} | f.where | f.asked_of)) else f.asked
             at = ', '.join(f'{k} {r[k]}' for k in SETTINGS if r and k in r and k not in f.where and k != f.column)
             reached = '-' if asked is None or measured is None else 'yes' if (measured <= asked if f.most else measured >= asked) else 'no'
-            bound = 'stated' if asked is None else f"at {'most' if f.most else 'least'} {asked:.3g}"
+            bound = 'stated' if asked is None else f"at {'most' if f.most else 'least'} {shown(asked)}"
             note = (r or {}).get('note')
-            rows.append((f.run, f.name, at or '-', bound, 'not measured' if measured is None else f'{measured:.3g}' + (f' ({note})' if note else ''), reached))
+            rows.append((f.run, f.name, at or '-', bound, 'not measured' if measured is None else shown(measured) + (f' ({note})' if note else ''), reached))
     return rows
