@@ -34,10 +34,11 @@ def lists(options):
 
 
 def ivfflat(name, extension, by_option=False):
+    """With many probes the planner may rightly prefer a sequential scan; the curve is the index's, so it is not let."""
     def clause(metric, options):
         more = f', quantization = {options.quantization}' if by_option and options.quantization else ''
         return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {lists(options)}{more})'
-    return Engine(name, (extension,), clause, lambda probes: {'ivfflat.probes': probes}, 'ivfflat', 'probes', lambda k: 1, lists,
+    return Engine(name, (extension,), clause, lambda probes: {'ivfflat.probes': probes, 'enable_seqscan': 'off'}, 'ivfflat', 'probes', lambda k: 1, lists,
                   {'ivfflat.iterative_scan': 'relaxed_order'})
 
 

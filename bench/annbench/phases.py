@@ -6,7 +6,7 @@ from .changes import Changes
 from .cluster import database
 from .conditions import Conditions
 from .data import copy_blocks, distances
-from .engines import OPERATOR, why_unusable
+from .engines import OPERATOR, lists, why_unusable
 from .inprocess import Hnswlib
 
 DISTURBED = 0.05        # a measurement whose backends waited longer than this share for a CPU is repeated
@@ -87,7 +87,7 @@ class Bench(Changes, Conditions):
 
     # ---- build -----------------------------------------------------------------------------------
     def index_name(self):
-        return f'items_m{self.o.m}_ef{self.o.ef_construction}_{self.o.metric}'
+        return f'items_lists{lists(self.o)}_{self.o.metric}' if self.o.index == 'ivfflat' else f'items_m{self.o.m}_ef{self.o.ef_construction}_{self.o.metric}'
 
     def kept_index(self, engine):
         note = self.cluster.value(database(engine), f"SELECT obj_description(to_regclass('{self.index_name()}'), 'pg_class')")
@@ -135,7 +135,7 @@ class Bench(Changes, Conditions):
         self.cluster.sql(db, f"SELECT pg_prewarm('{index}'), pg_prewarm('{table}'), pg_prewarm('queries')")
         for mode in ('force_custom_plan', 'force_generic_plan') if timed else ():
             plan = self.cluster.value(db, f"PREPARE s(int) AS {self.statement('(SELECT q FROM queries WHERE id = $1)', table)}; "
-                                          f'SET plan_cache_mode = {mode}; EXPLAIN (COSTS OFF) EXECUTE s(1)', settings=engine.search(40))
+                                          f'SET plan_cache_mode = {mode}; EXPLAIN (COSTS OFF) EXECUTE s(1)', settings=engine.search(self.points(engine)[0]))
             self.insist(engine, plan, index, table)
 
     def insist(self, engine, plan, index, table):

@@ -2,6 +2,7 @@
 import csv, datetime, json, os, platform, statistics
 
 from . import plots
+from .engines import lists
 
 TITLES = dict(
     build=('Build', ''),
@@ -70,7 +71,8 @@ class Report:
         self.rows, self.tables = data.rows, {}
         self.machine = f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {cpu_model()}, {os.cpu_count()} CPUs, {memory_gib()}, {server}; " + '; '.join(f'{e}: {v}' for e, v in versions.items())
         self.title = f'{data.name}: {data.rows} x {data.dim}, {options.metric}'
-        self.settings = (f'm = {options.m}, shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
+        kind = f'lists = {lists(options)}' if options.index == 'ivfflat' else f'm = {options.m}'
+        self.settings = (f'{kind}, shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
                          f'{options.rounds} alternating rounds of {options.seconds} s')
         self.json = dict(title=self.title, machine=self.machine, settings=self.settings, command=options.command, versions=versions, dataset=data.name, rows=data.rows, dim=data.dim,
                          options={k: v for k, v in vars(options).items()}, clauses={})
@@ -122,7 +124,7 @@ class Report:
     def searched(self, phase, results, columns):
         """Of small and cold: QPS at the smallest ef_search that reaches the recall."""
         self.add(phase, results, lambda s, ref: [columns(s) | {
-            'recall': target, 'ef_search': s['knobs'][target], 'QPS': q, self.times('times'): over(q, ref and ref['qps'].get(target))} for target, q in s['qps'].items()])
+            'recall': target, 'knob value': s['knobs'][target], 'QPS': q, self.times('times'): over(q, ref and ref['qps'].get(target))} for target, q in s['qps'].items()])
 
     def small(self, results):
         self.searched('small', results, lambda s: {'shared_buffers kB': s['buffers'] >> 10})
