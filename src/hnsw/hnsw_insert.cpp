@@ -104,7 +104,7 @@ SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
 // Finds a new node's neighbours on all its levels. A live node with the same code ends the search and is returned,
 // unless the new node `self` was written already.
 SlotNumber HnswInserter::search(EntryPoint entry, const uint8* code, int level, SlotNumber self) {
-    size_t ef = index_.meta.ef_construction;
+    size_t ef = beam_of(index_, index_.meta.ef_construction);
     pool_.watch(self == kNoSlot ? code : nullptr);
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
         descend(store_, entry.node, {from, l, link_beam(ef), ef, 0}, pool_, seen_);

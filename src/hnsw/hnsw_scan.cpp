@@ -151,12 +151,13 @@ void first_batch(Scan& s) {
         return;
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.ef = static_cast<size_t>(settings.ef_search);
+    s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
     if (iterative) s.pool.keep_spilled(&s.spilled);
     size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
     // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
-    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : s.pool.size());
+    size_t most = iterative ? s.pool.size() : static_cast<size_t>(settings.ef_search);
+    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : most);
     s.drained = !iterative;
 }
 
