@@ -171,7 +171,8 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
 
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
     MemoryContext outer = MemoryContextSwitchTo(context);
-    GraphParameters parameters{index.dim(), index.m(), index.meta.ef_construction, index.codec};
+    GraphParameters parameters{index.dim(), index.m(), static_cast<uint32>(beam_of(index, index.meta.ef_construction)),
+                               index.codec};
     auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters);
     b->index.logged = false;
     b->concurrent = info->ii_Concurrent;
