@@ -1,4 +1,5 @@
-// ns a call and GB/s of every kernel and instruction set: operands in the L1 cache, and rows in random order from 256 MB.
+// ns a call and GB/s of every kernel and instruction set: operands in the L1 cache, and rows in random order from
+// 256 MB, with the share of one thread's memory bandwidth that the latter are.
 // Run by `make bench-kernels` (DIM=384).
 #include "simd/kernels.h"
 
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 using namespace vext::simd;
@@ -34,6 +36,7 @@ template <class Run> double best_of(size_t calls, Run run) {
 
 constexpr size_t kMemory = size_t(256) << 20;
 uint8_t* memory;
+double bandwidth;  // bytes a ns, of one thread that reads in order
 std::vector<uint32_t> order;  // random numbers below 2^31
 
 size_t random_row(size_t rows) {
@@ -42,8 +45,32 @@ size_t random_row(size_t rows) {
 }
 
 void print(const Kernels& k, const char* kernel, double ns, double cold_ns, size_t hot_bytes, size_t cold_bytes) {
-    printf("%-9s %-16s %8.1f ns %7.1f GB/s %9.1f ns %7.1f GB/s\n", k.name, kernel, ns, double(hot_bytes) / ns, cold_ns,
-           double(cold_bytes) / cold_ns);
+    const double cold = double(cold_bytes) / cold_ns;
+    printf("%-9s %-16s %8.1f ns %7.1f GB/s %9.1f ns %7.1f GB/s %4.0f %%\n", k.name, kernel, ns, double(hot_bytes) / ns,
+           cold_ns, cold, 100 * cold / bandwidth);
+}
+
+// Bytes a ns of `threads` threads that read the memory in order, a part each.
+double read_in_order(size_t threads) {
+    const auto sum = [](const uint64_t* words, size_t n, double* out) {
+        uint64_t s[8] = {};
+        for (size_t i = 0; i + 8 <= n; i += 8) {
+            for (size_t j = 0; j < 8; j++) s[j] += words[i + j];
+        }
+        *out = double(std::accumulate(s, s + 8, uint64_t(0)));
+    };
+    const double ns = best_of(1, [&](size_t) {
+        const size_t words = kMemory / 8 / threads;
+        std::vector<double> sums(threads);
+        std::vector<std::thread> others;
+        for (size_t t = 1; t < threads; t++) {
+            others.emplace_back(sum, reinterpret_cast<const uint64_t*>(memory) + t * words, words, &sums[t]);
+        }
+        sum(reinterpret_cast<const uint64_t*>(memory), words, &sums[0]);
+        for (auto& t : others) t.join();
+        return std::accumulate(sums.begin(), sums.end(), 0.0);
+    });
+    return double(kMemory) / ns;
 }
 
 // call(row): the kernel on one row of row_bytes at `row`; hot_bytes counts all operands, from memory only the row.
@@ -110,9 +137,12 @@ void measure_table(const Kernels& k, size_t dim) {
     measure(k, "common_bits", bits, 2 * bits, [&](auto* r) { return double(k.common_bits(c, r, bits).both); });
     measure(k, "dot_u8", dim, 2 * dim, [&](auto* r) { return k.dot_u8(c, r, dim); });
     measure_many(k, c, dim);
+    const size_t packed = (dim + 1) / 2;
+    measure(k, "dot_u8_u4", packed, dim + packed, [&](auto* r) { return k.dot_u8_u4(c, r, dim); });
+    measure(k, "dot_u4", packed, 2 * packed, [&](auto* r) { return k.dot_u4(c, r, dim); });
     measure(k, "l1_u8", dim, 2 * dim, [&](auto* r) { return k.l1_u8(c, r, 0.1f, 0.2f, 0.3f, dim); });
     measure(k, "min_max_f32", fb, fb, [&](auto* r) { return k.min_max_f32(f(r), dim).max; });
-    measure(k, "quantize_u8", fb, fb, [&](auto* r) { return k.quantize_u8(f(r), dim, -1, 127, out.data()).sum; });
+    measure(k, "quantize_u8", fb, fb, [&](auto* r) { return k.quantize_u8(f(r), dim, -1, 127, 255, out.data()).sum; });
     measure(k, "residual_sq_u8", fb, fb + dim, [&](auto* r) { return k.residual_sq_u8(f(r), c, dim, -1, 0.01f); });
     measure(k, "residual_abs_u8", fb, fb + dim, [&](auto* r) { return k.residual_abs_u8(f(r), c, dim, -1, 0.01f); });
 }
@@ -133,15 +163,10 @@ int main(int argc, char** argv) {
     order.resize(1 << 20);
     for (auto& o : order) o = random();
 
-    const double read_ns = best_of(1, [](size_t) {
-        const uint64_t* words = reinterpret_cast<const uint64_t*>(memory);
-        uint64_t s[8] = {};
-        for (size_t i = 0; i < kMemory / 8; i += 8) {
-            for (size_t j = 0; j < 8; j++) s[j] += words[i + j];
-        }
-        return double(std::accumulate(s, s + 8, uint64_t(0)));
-    });
-    printf("%zu dimensions; plain read of 256 MB in order: %.1f GB/s\n", dim, double(kMemory) / read_ns);
+    const size_t threads = std::thread::hardware_concurrency() > 0 ? std::thread::hardware_concurrency() : 1;
+    bandwidth = read_in_order(1);
+    printf("%zu dimensions; memory bandwidth, 256 MB read in order: one thread %.1f GB/s, %zu threads %.1f GB/s\n", dim,
+           bandwidth, threads, read_in_order(threads));
     printf("%-9s %-16s %11s %12s %12s %12s\n", "", "", "L1", "", "from memory", "");
     for (Level level : {Level::scalar, Level::baseline, Level::avx2, Level::avx512, Level::vnni}) {
         if (const Kernels* k = table_for(level)) measure_table(*k, dim);

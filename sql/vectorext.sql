@@ -1522,3 +1522,9 @@ CREATE OPERATOR CLASS bit_jaccard_ops
 	OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
 	FUNCTION 1 jaccard_distance(bit, bit);
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING ivfflat IS 'Jaccard distance';
+
+-- ---- inspection ---------------------------------------------------------------------------------
+
+CREATE FUNCTION vectorext_index_stats(index regclass, OUT name text, OUT value text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 30 COST 1000;
+COMMENT ON FUNCTION vectorext_index_stats(regclass) IS 'what an index holds, what its parts take, and a fingerprint of its graph';

@@ -1,5 +1,5 @@
 """A PostgreSQL server of the benchmark's own: own directory, own socket, no TCP port."""
-import os, pwd, re, shlex, shutil, signal, subprocess, threading, time
+import os, pwd, re, shutil, signal, subprocess, threading, time
 
 
 class SqlError(RuntimeError):
@@ -8,6 +8,11 @@ class SqlError(RuntimeError):
 
 def bindir_of(pg_config):
     return subprocess.check_output([pg_config, '--bindir'], text=True).strip()
+
+
+def database(engine):
+    """Every engine has its own."""
+    return 'bench_' + engine.name.replace('-', '_').replace('.', '_')
 
 
 class Cluster:
@@ -48,6 +53,34 @@ class Cluster:
             os.chown(conf, self.user.pw_uid, self.user.pw_gid)
         self._server_tool('pg_ctl', '-D', self.data, '-w', '-t', '120', '-l', os.path.join(self.dir, 'log'),
                           'restart' if running else 'start', '-m', 'fast')
+
+    def restart(self, cold=False, **changed):
+        """With other settings; cold: also with the server's files out of the page cache."""
+        self.settings = self.settings | changed
+        if cold:
+            self.stop(remove=False)
+            self.drop_cache()
+        self.start()
+
+    def drop_cache(self):
+        """Takes the files of the databases out of the page cache, those of nobody else. Needs no privilege."""
+        for directory, _, files in os.walk(os.path.join(self.data, 'base')):
+            for name in files:
+                fd = os.open(os.path.join(directory, name), os.O_RDWR)
+                os.fsync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.close(fd)
+
+    def cached_share(self, path):
+        """Which share of a file of the data directory is in the page cache; None where there is no fincore to say it."""
+        path = os.path.join(self.data, path)
+        if not shutil.which('fincore'):
+            return None
+        cached = subprocess.run(['fincore', '--bytes', '--noheadings', '--output', 'RES', path], text=True, capture_output=True).stdout.split()
+        return int(cached[0]) / max(1, os.path.getsize(path)) if cached else None
+
+    def has_library(self, name):
+        return os.path.exists(os.path.join(self.libdir, name + '.so'))
 
     def alive(self):
         r = subprocess.run([os.path.join(self.bin, 'pg_isready'), '-q', '-h', self.dir], env=self.env)

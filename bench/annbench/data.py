@@ -2,6 +2,8 @@
 import hashlib, os
 import numpy as np
 
+from . import synthetic
+
 
 class Dataset:
     """base [n, d] and queries [nq, d] (float32), and for a metric the ids of the nearest rows."""
@@ -23,14 +25,19 @@ class Dataset:
         ids = self._truth.get(metric)
         if ids is not None and ids.shape[1] >= k and ids.max() < self.rows:
             return np.asarray(ids[:, :k])
-        path = os.path.join(cache_dir, f'truth-{self.signature()}-{metric}-{k}.npy')
+        depth = min(max(k, 100), self.rows)
+        path = os.path.join(cache_dir, f'truth-{self.signature()}-{metric}-{depth}.npy')
         if os.path.exists(path):
-            return np.load(path)
+            return np.load(path)[:, :k]
         print(f'computing the exact nearest neighbours ({metric}), once')
-        ids = exact(self, metric, k)
+        ids = exact(self, metric, depth)
         os.makedirs(cache_dir, exist_ok=True)
         np.save(path, ids)
-        return ids
+        return ids[:, :k]
+
+    def only(self, ids):
+        """The same queries over some of the rows."""
+        return Dataset(f'{self.name}, {len(ids)} rows of it', np.asarray(self.base[ids]), self.queries, {})
 
 
 def distances(vectors, query, metric):
@@ -95,9 +102,11 @@ def read_array(path):
     raise SystemExit(f'{path}: neither .npy nor .fvecs')
 
 
-def open_dataset(path, queries=None, rows=None, held_out=1000, seed=1):
-    """path: a directory with base.f16.npy or base.f32.npy, queries.* and gt_METRIC.npy; a directory with *_base.fvecs,
+def open_dataset(path, cache_dir, queries=None, rows=None, held_out=1000, seed=1):
+    """path: synthetic:ROWS-DIM, which is made (synthetic.py); a directory with base.f16.npy or base.f32.npy, queries.* and gt_METRIC.npy; a directory with *_base.fvecs,
     *_query.fvecs and *_groundtruth.ivecs; an ann-benchmarks .hdf5; or one .npy or .fvecs file of vectors."""
+    if path.startswith('synthetic:'):
+        path = synthetic.make(path, cache_dir)
     path, truth, q = path.rstrip('/'), {}, None
     if os.path.isdir(path):
         base = first(path, 'base.f16.npy', 'base.f32.npy', 'base.npy')

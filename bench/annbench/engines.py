@@ -1,11 +1,11 @@
 """The engine table. Adding a row to ENGINES adds an engine to every phase."""
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 OPERATOR = {'l2': '<->', 'cosine': '<=>', 'ip': '<#>', 'l1': '<+>'}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Engine:
     name: str
     extensions: tuple[str, ...]         # created in this order in the engine's own database
@@ -13,56 +13,66 @@ class Engine:
     search: Callable[[int], dict]       # value of the knob that is swept -> settings of the session
     access_method: str = 'hnsw'
     knob: str = 'ef_search'
-    knob_range: tuple[int, int] = (1, 1000)
-    at_least_k: bool = True             # values of the knob below LIMIT find too few rows
+    least_knob: Callable[[int], int] = lambda k: k      # the smallest value that can fill LIMIT k
+    most_knob: Callable[[object], int] = lambda options: 1000
+    iterative: dict = field(default_factory=dict)       # settings of a scan that goes on beyond its first candidates
     preload: str = ''                   # for shared_preload_libraries, where an engine insists on it
 
 
-def hnsw(quantization=None, by_option=False):
-    """Index clause of an hnsw access method with pgvector's operator classes and options."""
+def hnsw(name, extension, quantization=None, by_option=False):
+    """An hnsw access method with pgvector's operator classes, options and settings."""
     def clause(metric, options):
         chosen = quantization or (options.quantization if by_option else None)
-        more = f', quantization = {chosen}' if chosen else ''
-        return (f'USING hnsw (embedding vector_{metric}_ops) '
-                f'WITH (m = {options.m}, ef_construction = {options.ef_construction}{more})')
-    return clause
+        given = [f'm = {options.m}', f'ef_construction = {options.ef_construction}'] if options.ef_construction else []
+        given += [f'quantization = {chosen}'] if chosen else []
+        return f'USING hnsw (embedding vector_{metric}_ops)' + (f" WITH ({', '.join(given)})" if given else '')
+    return Engine(name, (extension,), clause, lambda ef: {'hnsw.ef_search': ef}, iterative={'hnsw.iterative_scan': 'strict_order'})
 
 
-def hnsw_search(ef):
-    return {'hnsw.ef_search': ef}
+def lists(options):
+    return options.lists or round(options.data_rows ** 0.5)
 
 
-def ivfflat(quantization=None, by_option=False):
-    """The same of an ivfflat access method."""
+def ivfflat(name, extension, by_option=False):
+    """With many probes the planner may rightly prefer a sequential scan; the curve is the index's, so it is not let."""
     def clause(metric, options):
-        chosen = quantization or (options.quantization if by_option else None)
-        more = f', quantization = {chosen}' if chosen else ''
-        return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {options.lists}{more})'
-    return clause
+        more = f', quantization = {options.quantization}' if by_option and options.quantization else ''
+        return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {lists(options)}{more})'
+    return Engine(name, (extension,), clause, lambda probes: {'ivfflat.probes': probes, 'enable_seqscan': 'off'}, 'ivfflat', 'probes', lambda k: 1, lists,
+                  {'ivfflat.iterative_scan': 'relaxed_order'})
 
 
-def ivfflat_search(probes):
-    # with many probes a planner may take a sequential scan for cheaper, and be right
-    return {'ivfflat.probes': probes, 'enable_seqscan': 'off'}
+def vchordrq(name, per_list, epsilon):
+    """VectorChord's documentation has two rules for `lists`, and epsilon bounds recall: a row each, the best one counts."""
+    def count(options):
+        return max(1, round(options.data_rows / per_list if per_list else 4 * options.data_rows ** 0.5))
+
+    def clause(metric, options):
+        spherical = 'spherical_centroids = true\n' if metric == 'cosine' else ''
+        return (f'USING vchordrq (embedding vector_{metric}_ops) WITH (options = $$\nresidual_quantization = true\nbuild.pin = 2\n'
+                f'[build.internal]\nlists = [{count(options)}]\nbuild_threads = {1 + options.workers}\n{spherical}$$)')
+    return Engine(name, ('vector', 'vchord'), clause, lambda x: {'vchordrq.probes': x, 'vchordrq.epsilon': epsilon}, 'vchordrq', 'probes',
+                  lambda k: 1, count, preload='vchord')
 
 
-def ivf_engine(name, extension, clause):
-    return Engine(name, (extension,), clause, ivfflat_search, access_method='ivfflat', knob='probes', knob_range=(1, 32768), at_least_k=False)
+def diskann(name, layout):
+    return Engine(name, ('vector', 'vectorscale'), lambda metric, options: f'USING diskann (embedding vector_{metric}_ops) WITH (storage_layout = {layout})',
+                  lambda x: {'diskann.query_search_list_size': x, 'diskann.query_rescore': x}, 'diskann', 'search_list_size')
 
 
 ENGINES = {e.name: e for e in (
-    Engine('vectorext', ('vectorext',), hnsw(by_option=True), hnsw_search),
-    Engine('vectorext-none', ('vectorext',), hnsw('none'), hnsw_search),
-    Engine('vectorext-sq4', ('vectorext',), hnsw('sq4'), hnsw_search),
-    Engine('pgvector', ('vector',), hnsw(), hnsw_search),
-    ivf_engine('vectorext-ivf', 'vectorext', ivfflat(by_option=True)),
-    ivf_engine('vectorext-ivf-sq8', 'vectorext', ivfflat('sq8')),
-    ivf_engine('vectorext-ivf-none', 'vectorext', ivfflat('none')),
-    ivf_engine('pgvector-ivf', 'vector', ivfflat()),
+    hnsw('vectorext', 'vectorext', by_option=True),
+    hnsw('vectorext-none', 'vectorext', 'none'),
+    hnsw('vectorext-sq4', 'vectorext', 'sq4'),
+    hnsw('pgvector', 'vector'),
+    ivfflat('vectorext-ivfflat', 'vectorext', by_option=True),
+    ivfflat('pgvector-ivfflat', 'vector'),
+    *(vchordrq(f'vchordrq{size}-e{epsilon}', per_list, epsilon) for size, per_list in (('', None), ('-few', 500)) for epsilon in (1.0, 1.9, 3.0)),
+    diskann('diskann', 'memory_optimized'),
+    diskann('diskann-plain', 'plain'),
 )}
-# by the kind of index
-DEFAULT_ENGINES = {'hnsw': ('vectorext', 'pgvector'), 'ivfflat': ('vectorext-ivf', 'pgvector-ivf')}
-DEFAULT_KNOBS = {'hnsw': [20, 40, 100, 200], 'ivfflat': [8, 16, 32, 64, 128]}
+PEERS = tuple(e.name for e in ENGINES.values() if len(e.extensions) > 1)     # theirs is built on pgvector's types
+DEFAULT_ENGINES = {'hnsw': ('vectorext', 'pgvector'), 'ivfflat': ('vectorext-ivfflat', 'pgvector-ivfflat')}
 
 
 def why_unusable(engine, cluster, database):

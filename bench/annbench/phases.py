@@ -1,15 +1,15 @@
-"""What is measured. Every phase alternates between the engines, so that a slow spell of the machine hits all of them."""
+"""Loading, building and searching. Every phase alternates between the engines, so that a slow spell of the machine hits all of them."""
 import hashlib, json, math, os, statistics, time
 import numpy as np
 
+from .changes import Changes
+from .cluster import database
+from .conditions import Conditions
 from .data import copy_blocks, distances
-from .engines import OPERATOR, why_unusable
+from .engines import OPERATOR, lists, why_unusable
+from .inprocess import Hnswlib
 
 DISTURBED = 0.05        # a measurement whose backends waited longer than this share for a CPU is repeated
-
-
-def database(engine):
-    return 'bench_' + engine.name.replace('-', '_')
 
 
 class Noise:
@@ -28,12 +28,11 @@ class Noise:
         return dict(n=len(s), median=statistics.median(s), min=s[0], p90=s[int(len(s) * 0.9)], max=s[-1]) if s else None
 
 
-class Bench:
+class Bench(Changes, Conditions):
     def __init__(self, cluster, data, options):
         self.cluster, self.data, self.o, self.noise = cluster, data, options, Noise()
         self.operator = OPERATOR[options.metric]
-        self.warnings = []
-        self._truth = None
+        self.warnings, self._limits, self.curves = [], {}, {}
 
     def warn(self, text):
         print('WARNING:', text)
@@ -88,8 +87,7 @@ class Bench:
 
     # ---- build -----------------------------------------------------------------------------------
     def index_name(self):
-        kind = f'lists{self.o.lists}' if self.o.index == 'ivfflat' else f'm{self.o.m}_ef{self.o.ef_construction}'
-        return f'items_{kind}_w{self.o.workers}_{self.o.metric}'
+        return f'items_lists{lists(self.o)}_{self.o.metric}' if self.o.index == 'ivfflat' else f'items_m{self.o.m}_ef{self.o.ef_construction}_{self.o.metric}'
 
     def kept_index(self, engine):
         note = self.cluster.value(database(engine), f"SELECT obj_description(to_regclass('{self.index_name()}'), 'pg_class')")
@@ -102,7 +100,7 @@ class Bench:
                                   f'CREATE INDEX {name} ON {table} {engine.index(self.o.metric, self.o)}')
 
     def build(self, engines, rounds):
-        """{engine name: dict(seconds, cpu, bytes, table_bytes, rounds, ...)}"""
+        """{engine name: dict(clause, rounds, cpu, wait, bytes, table_bytes)}"""
         runs, name = {e.name: [] for e in engines}, self.index_name()
         for r in range(rounds):
             for e in self.alternating(engines, r):
@@ -110,56 +108,64 @@ class Bench:
                 t = self.create_index(e, 'items', name)
                 for m in t['messages']:
                     self.warn(f'{e.name}, build: {m}')
-                print(f"{e.name}: {name} built in {t['seconds']:.2f} s")
+                print(f"{e.name}: {name} built in {t['seconds']:.2f} s, {self.o.workers} workers")
                 runs[e.name].append(t)
+                self.forget(e)
         out = {}
         for e in engines:
-            db, best = database(e), runs[e.name]
-            sizes = self.cluster.value(db, f"SELECT pg_relation_size('{name}'), pg_table_size('items')").split('|')
-            out[e.name] = dict(clause=e.index(self.o.metric, self.o), seconds=statistics.median(t['seconds'] for t in best),
-                               rounds=[t['seconds'] for t in best], wait=max((t['wait'] or 0) for t in best),
-                               cpu=statistics.median(t['cpu'] for t in best) if best[0]['cpu'] is not None else None,
-                               bytes=int(sizes[0]), table_bytes=int(sizes[1]))
-            self.cluster.sql(db, f"COMMENT ON INDEX {name} IS $${json.dumps(out[e.name])}$$")
+            db, t = database(e), runs[e.name]
+            out[e.name] = dict(clause=e.index(self.o.metric, self.o), rounds=[x['seconds'] for x in t], wait=max(x['wait'] or 0 for x in t),
+                               cpu=statistics.median(x['cpu'] for x in t) if t[0]['cpu'] is not None else None,
+                               bytes=self.size(e, name), table_bytes=self.size(e, 'items', 'table'))
+            self.cluster.sql(db, f'COMMENT ON INDEX {name} IS $annbench${json.dumps(out[e.name])}$annbench$')
         return out
+
+    def size(self, engine, name, what='relation'):
+        return int(self.cluster.value(database(engine), f"SELECT pg_{what}_size('{name}')"))
 
     # ---- search ----------------------------------------------------------------------------------
     def statement(self, query, table='items', alias=''):
         return f'SELECT {alias}id FROM {table} ORDER BY {alias}embedding {self.operator} {query} LIMIT {self.o.k}'
 
-    def choose_index(self, engine, table, index):
-        """Makes `index` the only one that the planner sees on the table: indexes of other settings stay, unused."""
+    def choose_index(self, engine, table, index, timed=True):
+        """Makes `index` the only one that the planner sees on the table: indexes of other settings stay, unused. `timed`: insists
+        that the statement that is timed uses it without being told to."""
         db = database(engine)
         self.cluster.sql(db, f"UPDATE pg_index SET indisvalid = (indexrelid = '{index}'::regclass) WHERE indrelid = '{table}'::regclass AND NOT indisprimary")
         self.cluster.sql(db, f"SELECT pg_prewarm('{index}'), pg_prewarm('{table}'), pg_prewarm('queries')")
-        for mode in ('force_custom_plan', 'force_generic_plan'):
+        for mode in ('force_custom_plan', 'force_generic_plan') if timed else ():
             plan = self.cluster.value(db, f"PREPARE s(int) AS {self.statement('(SELECT q FROM queries WHERE id = $1)', table)}; "
-                                          f'SET plan_cache_mode = {mode}; EXPLAIN (COSTS OFF) EXECUTE s(1)', settings=engine.search(40))
+                                          f'SET plan_cache_mode = {mode}; EXPLAIN (COSTS OFF) EXECUTE s(1)', settings=engine.search(self.points(engine)[0]))
             self.insist(engine, plan, index, table)
 
     def insist(self, engine, plan, index, table):
         if f'Index Scan using {index} on {table}' not in plan or 'Order By:' not in plan or 'Sort' in plan:
             raise SystemExit(f'{engine.name}: the plan is not an ordered scan of {index}; nothing is reported.\n{plan}')
 
-    def truth_limits(self):
+    def limits(self, data):
         """The k-th true distance of each query, with room for float rounding: what is not farther is a right answer."""
-        if self._truth is None:
-            ids = self.data.truth(self.o.metric, self.o.k, self.o.cache)
-            kth = np.array([distances(self.data.base[i[-1:]], q, self.o.metric)[0] for i, q in zip(ids, self.data.queries)])
-            self._truth = kth + 1e-6 * np.abs(kth) + 1e-7
-        return self._truth
+        key = (data.signature(), self.o.k)
+        if key not in self._limits:
+            ids = data.truth(self.o.metric, self.o.k, self.o.cache)
+            kth = np.array([distances(data.base[i[-1:]], q, self.o.metric)[0] for i, q in zip(ids, data.queries)])
+            self._limits[key] = kth + 1e-6 * np.abs(kth) + 1e-7
+        return self._limits[key]
 
-    def recall(self, engine, knob, table='items', index=None):
+    def answers(self, engine, knob, table, index):
+        """{query: ids} by one statement over all queries."""
         # the planner may prefer a sequential scan for all queries of a small table at once; the timed statement is never forced
         db, settings = database(engine), engine.search(knob) | {'enable_seqscan': 'off'}
         select = f"SELECT q.id, ARRAY({self.statement('q.q', table + ' i', 'i.')}) FROM queries q ORDER BY q.id"
         plan = self.cluster.value(db, f'EXPLAIN (COSTS OFF) {select}', settings=settings)
-        self.insist(engine, plan.replace('Sort Key: q.id', '').replace('Sort\n', '\n'), index or self.index_name(), table)
-        limits, k, right, short, disorder = self.truth_limits(), self.o.k, 0, 0, 0
-        answers = {}
-        for line in self.cluster.value(db, f'COPY ({select}) TO STDOUT', settings=settings).splitlines():
-            q, ids = line.split('\t')
-            answers[int(q)] = [int(x) for x in ids.strip('{}').split(',') if x]
+        self.insist(engine, plan.replace('Sort Key: q.id', '').replace('Sort\n', '\n'), index, table)
+        lines = (line.split('\t') for line in self.cluster.value(db, f'COPY ({select}) TO STDOUT', settings=settings).splitlines())
+        return {int(q): [int(x) for x in ids.strip('{}').split(',') if x] for q, ids in lines}
+
+    def recall(self, engine, knob, table='items', index=None, data=None):
+        """(recall, answers); `data`: the rows that the table holds, where they are not all."""
+        k, right, short, disorder = self.o.k, 0, 0, 0
+        limits = self.limits(data or self.data)
+        answers = engine.answers(knob, k) if isinstance(engine, Hnswlib) else self.answers(engine, knob, table, index or self.index_name())
         if len(answers) != len(self.data.queries):
             raise SystemExit(f'{engine.name}: {len(answers)} answers for {len(self.data.queries)} queries')
         for q, ids in answers.items():
@@ -176,9 +182,30 @@ class Bench:
             self.warn(f'{engine.name}, {engine.knob} {knob}: {disorder} queries returned rows out of order')
         return right / (k * len(answers)), answers
 
+    def forget(self, engine):
+        """Another graph: what was found for the one before is void."""
+        self.curves = {key: found for key, found in self.curves.items() if key[0] != engine.name}
+
+    def points(self, engine):
+        low, high = engine.least_knob(self.o.k), engine.most_knob(self.o)
+        return sorted({min(max(x, low), high) for x in self.o.ef})
+
+    def curve(self, engine):
+        """{knob: recall} at the points asked for, and {target: the two neighbouring knobs around it, or None}. The curve is kept."""
+        found = self.curves.setdefault((engine.name, self.index_name(), self.o.k), {})
+
+        def tried(x):
+            if x not in found:
+                found[x], answers = self.recall(engine, x)
+                if len(found) == 1 and not isinstance(engine, Hnswlib):
+                    self.same_answers(engine, x, answers)
+        for x in self.points(engine):
+            tried(x)
+        return found, {target: self.brackets(engine, target, found, tried) for target in self.o.targets}
+
     def brackets(self, engine, target, found, tried):
         """Two neighbouring knob values around the target, by bisection. found: {knob: recall}, extended on the way."""
-        low, high = max(self.o.k if engine.at_least_k else 1, engine.knob_range[0]), engine.knob_range[1]
+        low, high = engine.least_knob(self.o.k), engine.most_knob(self.o)
 
         def at(x):
             if x not in found:
@@ -207,19 +234,12 @@ class Bench:
         """{engine name: dict(recall {knob: recall}, qps {knob: [per round]}, wait {knob: max}, at {target: ...})}"""
         out, brackets = {}, {}
         for e in engines:
-            self.choose_index(e, 'items', self.index_name())
-            found = {}
-
-            def measure(x):
-                found[x], answers = self.recall(e, x)
-                if len(found) == 1:
-                    self.same_answers(e, x, answers)
-            for x in self.o.ef:
-                measure(x)
-            for target in self.o.targets:
-                brackets[e.name, target] = self.brackets(e, target, found, measure)
-            print(f"{e.name}: recall " + ', '.join(f'{x}: {found[x]:.4f}' for x in sorted(found)))
-            out[e.name] = dict(recall=found, qps={}, wait={}, at={})
+            if not isinstance(e, Hnswlib):
+                self.choose_index(e, 'items', self.index_name())
+            found, around = self.curve(e)
+            brackets |= {(e.name, target): pair for target, pair in around.items()}
+            print(f"{e.name}: recall@{self.o.k} " + ', '.join(f'{x}: {found[x]:.4f}' for x in sorted(found)))
+            out[e.name] = dict(knob=e.knob, recall=found, qps={}, wait={}, at={})
 
         for r in range(rounds):
             for e, x in self.schedule(engines, brackets, r):
@@ -227,7 +247,7 @@ class Bench:
                 tps, wait = self.qps(e, x)
                 out[e.name]['qps'].setdefault(x, []).append(tps)
                 out[e.name]['wait'][x] = max(out[e.name]['wait'].get(x, 0), wait or 0)
-            print(f'sweep: round {r + 1} of {rounds} done')
+            print(f'sweep, LIMIT {self.o.k}, {self.o.clients} clients: round {r + 1} of {rounds} done')
         for e in engines:
             bad = [x for x, wait in out[e.name]['wait'].items() if wait > 2 * DISTURBED]
             if bad and self.o.clients == 1:
@@ -253,7 +273,8 @@ class Bench:
         for target in self.o.targets:
             for side in (0, 1):
                 todo += [(e, brackets[e.name, target][side]) for e in order if brackets[e.name, target]]
-        todo += [(e, x) for x in self.o.ef for e in order]
+        if self.o.clients == self.o.client_counts[0]:      # the curve itself is for the first number of clients only
+            todo += [(e, x) for e in order for x in self.points(e)]
         return list(dict.fromkeys((e, x) for e, x in todo))
 
     def same_answers(self, engine, knob, answers, n=20):
@@ -263,13 +284,20 @@ class Bench:
         if ids != [x for i in range(n) for x in answers[i]]:
             self.warn(f'{engine.name}: the timed statement and the recall statement gave different rows')
 
+    def script(self):
+        """pgbench's: all queries in order, each client from another one on. Variable i is the one before the first."""
+        n = len(self.data.queries)
+        return (f'\\set i (:i + 1) % {n}\n\\set j (:i + :client_id * 97) % {n}\n' + self.statement('(SELECT q FROM queries WHERE id = :j)') + ';\n')
+
     def qps(self, engine, knob):
-        script = (f'\\set i (:i + 1) % {len(self.data.queries)}\n\\set j (:i + :client_id * 97) % {len(self.data.queries)}\n'
-                  + self.statement('(SELECT q FROM queries WHERE id = :j)') + ';\n')
+        """(queries a second, share of the time waiting for a CPU): the least disturbed of at most three measurements."""
         best = None
         for _ in range(3):
-            tps, wait = self.cluster.pgbench(database(engine), script, engine.search(knob), seconds=self.o.seconds,
-                                             clients=self.o.clients, variables=['i=0'])
+            if isinstance(engine, Hnswlib):
+                tps, wait = engine.qps(knob, self.o.k, self.o.seconds)
+            else:
+                tps, wait = self.cluster.pgbench(database(engine), self.script(), engine.search(knob), seconds=self.o.seconds,
+                                                 clients=self.o.clients, variables=['i=0'])
             if best is None or (wait or 0) < best[1]:
                 best = (tps, wait or 0)
             if (wait or 0) <= DISTURBED or self.o.clients > 1:
@@ -285,81 +313,3 @@ class Bench:
         t = (target - ra) / (rb - ra) if rb > ra else 0
         return dict(knob=a + t * (b - a), knobs=[a + t * (b - a)], floor=(a == b), pair=pair,
                     qps=[math.exp((1 - t) * math.log(x) + t * math.log(y)) for x, y in zip(swept['qps'][a], swept['qps'][b])])
-
-    # ---- insert ----------------------------------------------------------------------------------
-    def insert(self, engines, total, chunks):
-        """Single-row INSERTs of the last `total` rows into the finished index of the others, in alternating chunks."""
-        c, first, index = self.cluster, self.data.rows - total, 'items_ins_index'
-        out = {e.name: dict(rate=[], plain_rate=[], wal=0, plain_wal=0, rows=0) for e in engines}
-        for e in engines:
-            for table in ('items_ins', 'items_plain'):
-                c.sql(database(e), f'DROP TABLE IF EXISTS {table}', f'CREATE TABLE {table} (LIKE items INCLUDING STORAGE)', f'ALTER TABLE {table} ADD PRIMARY KEY (id)',
-                      f'INSERT INTO {table} SELECT id, embedding FROM items WHERE id < {first}', f'VACUUM ANALYZE {table}')
-            t = self.create_index(e, 'items_ins', index)
-            print(f"{e.name}: index of {first} rows built in {t['seconds']:.2f} s")
-        self.full_page_writes('off')
-        try:
-            for r in range(chunks):
-                start, stop = first + total * r // chunks, first + total * (r + 1) // chunks
-                for e in self.alternating(engines, r):
-                    for table, rate, wal in (('items_plain', 'plain_rate', 'plain_wal'), ('items_ins', 'rate', 'wal')):
-                        self.noise.probe()
-                        script = f'\\set i :i + 1\nINSERT INTO {table} SELECT id, embedding FROM items WHERE id = :i;\n'
-                        before = c.value('postgres', 'SELECT pg_current_wal_insert_lsn()')
-                        tps, _ = c.pgbench(database(e), script, {'synchronous_commit': 'off'}, transactions=stop - start, variables=[f'i={start - 1}'])
-                        out[e.name][rate].append(tps)
-                        out[e.name][wal] += int(c.value('postgres', f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{before}')"))
-                    out[e.name]['rows'] += stop - start
-        finally:
-            self.full_page_writes('on')
-        for e in engines:
-            rows = int(c.value(database(e), 'SELECT count(*) FROM items_ins'))
-            if rows != self.data.rows:
-                raise SystemExit(f'{e.name}: {rows} rows after the inserts, not {self.data.rows}')
-            self.choose_index(e, 'items_ins', index)
-            out[e.name]['recall'] = self.recall(e, 100, 'items_ins', index)[0]
-            out[e.name]['wal_per_row'] = (out[e.name]['wal'] - out[e.name]['plain_wal']) / out[e.name]['rows']
-            c.sql(database(e), 'DROP TABLE items_ins, items_plain')
-            print(f"{e.name}: {statistics.median(out[e.name]['rate']):.0f} inserts a second, {out[e.name]['wal_per_row']:.0f} bytes of WAL each")
-        return out
-
-    def full_page_writes(self, value):
-        self.cluster.sql('postgres', f'ALTER SYSTEM SET full_page_writes = {value}', 'SELECT pg_reload_conf()')
-        for _ in range(100):
-            if self.cluster.value('postgres', 'SHOW full_page_writes') == value:
-                break
-            time.sleep(0.05)
-        self.cluster.sql('postgres', 'CHECKPOINT')
-
-    # ---- copy ------------------------------------------------------------------------------------
-    def copy(self, engines, rounds):
-        """Server-side COPY: out to the null device, in from a file that is in the page cache."""
-        c, out, digests = self.cluster, {e.name: {} for e in engines}, {}
-        for e in engines:
-            c.sql(database(e), 'DROP TABLE IF EXISTS items_copy', 'CREATE TABLE items_copy (LIKE items INCLUDING STORAGE)')
-            for form in ('text', 'binary'):
-                path = os.path.join(c.dir, f'copy.{e.name}.{form}')
-                c.sql(database(e), f"COPY items TO '{path}' (FORMAT {form})")
-                with open(path, 'rb') as f:
-                    digests.setdefault(form, set()).add(hashlib.file_digest(f, 'sha256').hexdigest())
-        for form, found in digests.items():
-            if len(found) > 1:
-                self.warn(f'COPY TO in {form} gives different bytes in the engines')
-        try:
-            for form in ('text', 'binary'):
-                for r in range(rounds):
-                    for e in self.alternating(engines, r):
-                        path = os.path.join(c.dir, f'copy.{e.name}.{form}')
-                        for way, before, statement in (
-                                ('out', ['CHECKPOINT'], f"COPY items TO '/dev/null' (FORMAT {form})"),
-                                ('in', ['TRUNCATE items_copy', 'CHECKPOINT'], f"COPY items_copy FROM '{path}' (FORMAT {form})")):
-                            self.noise.probe()
-                            t = c.timed(database(e), before, statement)
-                            out[e.name].setdefault(f'{form} {way}', []).append(t['seconds'])
-        finally:
-            for e in engines:
-                c.sql(database(e), 'DROP TABLE IF EXISTS items_copy')
-                for form in ('text', 'binary'):
-                    if os.path.exists(path := os.path.join(c.dir, f'copy.{e.name}.{form}')):
-                        os.remove(path)
-        return out

@@ -1,5 +1,21 @@
-"""Results as Markdown, CSV, JSON and, where matplotlib is installed, a plot."""
+"""Results as Markdown, CSV, JSON and plots. A phase is a list of records, {column: value}; a list of numbers is one of rounds."""
 import csv, datetime, json, os, platform, statistics
+
+from . import plots
+from .engines import lists
+
+TITLES = dict(
+    build=('Build', ''),
+    recall=('Queries a second at equal recall', ''),
+    sweep=('The whole curve', ''),
+    small=('shared_buffers half of the index', 'Each engine has half of its own index\'s size; the rest comes from the page cache.'),
+    cold=('Cold', 'The first queries after a restart, the server\'s files out of the page cache.'),
+    memory=('Memory of one scan', 'What the memory contexts of the backend hold more than before the scan, at ef_search 400 with the iterative scan on.'),
+    insert=('Inserts', 'Single-row inserts into the finished index, one client, synchronous_commit = off, full_page_writes = off. WAL is that of the index.'),
+    update=('Updates of a column that is in no index', 'Beside it the same table with a btree in the place of the vector index.'),
+    vacuum=('Vacuum', 'A random half of the rows deleted; VACUUM; recall beside that of a fresh index of the same half; rows inserted again.'),
+    copy=('COPY', 'Server side, no index.'),
+)
 
 
 def cpu_model():
@@ -10,124 +26,146 @@ def cpu_model():
         return platform.processor() or platform.machine()
 
 
-def table(header, rows):
-    return '\n'.join(['| ' + ' | '.join(header) + ' |', '|' + ' --- |' * len(header)] + ['| ' + ' | '.join(map(str, r)) + ' |' for r in rows]) + '\n'
+def memory_gib():
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    except (OSError, ValueError):
+        return 'unknown memory'
 
 
-def ratios(mine, reference):
-    """Round by round, since only neighbours in time can be compared; the median and the range."""
-    r = [a / b for a, b in zip(mine, reference)]
-    return f'{statistics.median(r):.2f} ({min(r):.2f} to {max(r):.2f})' if r else '-'
+def middle(value):
+    return statistics.median(value) if isinstance(value, list) else value
+
+
+def over(a, b):
+    """Round by round, since only neighbours in time can be compared. Scalars count as one round."""
+    if a is None or b is None:
+        return None
+    a, b = (x if isinstance(x, list) else [x] for x in (a, b))
+    return [x / y for x, y in zip(a, b) if y]
+
+
+def shown(value):
+    if value is None or value == []:
+        return '-'
+    if isinstance(value, list):
+        m = shown(middle(value))
+        return m if len(value) == 1 else f'{m} ({shown(min(value))} to {shown(max(value))})'
+    if isinstance(value, float):
+        return f'{value:.0f}' if abs(value) >= 1000 else f'{value:.4g}'
+    return str(value)
+
+
+def markdown(records):
+    columns = list(dict.fromkeys(c for r in records for c in r))
+    columns = [c for c in columns if any(r.get(c) is not None for r in records)]
+    return '\n'.join(['| ' + ' | '.join(columns) + ' |', '|' + ' --- |' * len(columns)]
+                     + ['| ' + ' | '.join(shown(r.get(c)) for c in columns) + ' |' for r in records]) + '\n'
 
 
 class Report:
     def __init__(self, out, options, data, versions, server):
-        self.out, self.o, self.versions = out, options, versions
+        self.out, self.o = out, options
         os.makedirs(out, exist_ok=True)
         self.ref = options.reference if options.reference in versions else None
-        self.json = dict(versions=versions, dataset=data.name, rows=data.rows, dim=data.dim, options={k: v for k, v in vars(options).items()}, configs=[])
-        self.text = [f'# {data.name}: {data.rows} x {data.dim}, {options.metric}, LIMIT {options.k}\n',
-                     f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {cpu_model()}, {os.cpu_count()} CPUs, {server}; "
-                     + '; '.join(f'{e}: {v}' for e, v in versions.items())
-                     + f'. shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
-                     f'max_parallel_maintenance_workers {options.workers}, {options.clients} client(s), {options.rounds} alternating rounds of {options.seconds} s.\n']
-        self.rows = data.rows
-        self.csv = {}
+        self.rows, self.tables = data.rows, {}
+        self.machine = f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {cpu_model()}, {os.cpu_count()} CPUs, {memory_gib()}, {server}; " + '; '.join(f'{e}: {v}' for e, v in versions.items())
+        self.title = f'{data.name}: {data.rows} x {data.dim}, {options.metric}'
+        kind = f'lists = {lists(options)}' if options.index == 'ivfflat' else f'm = {options.m}'
+        self.settings = (f'{kind}, shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
+                         f'{options.rounds} alternating rounds of {options.seconds} s' + (', enable_seqscan off' if options.no_seqscan else ''))
+        self.json = dict(title=self.title, machine=self.machine, settings=self.settings, command=options.command, versions=versions, dataset=data.name, rows=data.rows, dim=data.dim,
+                         options={k: v for k, v in vars(options).items()}, clauses={})
 
-    def add_csv(self, name, header, rows):
-        self.csv.setdefault(name, [header]).extend(rows)
+    def add(self, phase, results, record):
+        """A record of each engine's result, with the settings it was measured at. record(one, reference's one or None)"""
+        key = dict(ef_construction=self.o.ef_construction or 'default') if self.o.index == 'hnsw' and phase != 'copy' else {}
+        for e, one in results.items():
+            for columns in record(one, results.get(self.ref) if e != self.ref else None):
+                self.tables.setdefault(phase, []).append(key | dict(engine=e) | columns)
 
-    def against(self, name, value):
-        return value if self.ref and name != self.ref else '-'
+    def times(self, what):
+        return f'{what} {self.ref}'
 
-    def config(self, m, ef_construction, build, sweep, insert, setting=''):
-        setting = setting or f'm = {m}, ef_construction = {ef_construction}'
-        self.json['configs'].append(dict(setting=setting, m=m, ef_construction=ef_construction, build=build, sweep=sweep, insert=insert))
-        self.text.append(f'## {setting}\n')
-        key = [m, ef_construction]
-        if build:
-            ref = build.get(self.ref)
-            self.text.append(table(['engine', 'build s', 'CPU s', 'times faster', 'index MiB', 'bytes a row', 'share of the bytes'], [
-                [e, f"{b['seconds']:.2f}" + (' (kept)' if b.get('kept') else ''), f"{b['cpu']:.2f}" if b['cpu'] is not None else '-',
-                 self.against(e, (f"{ref['seconds'] / b['seconds']:.2f}" if b.get('kept') or ref.get('kept') else ratios(ref['rounds'], b['rounds'])) if ref else '-'),
-                 f"{b['bytes'] / 2**20:.1f}", f"{b['bytes'] / self.rows:.0f}", self.against(e, f"{b['bytes'] / ref['bytes']:.3f}" if ref else '-')]
-                for e, b in build.items()]))
-            self.add_csv('build', ['m', 'ef_construction', 'engine', 'seconds', 'cpu_seconds', 'run_queue_seconds', 'index_bytes', 'table_bytes'],
-                         [key + [e, b['seconds'], b['cpu'], b['wait'], b['bytes'], b['table_bytes']] for e, b in build.items()])
-        if sweep:
-            ref, rows = sweep.get(self.ref), []
-            for e, s in sweep.items():
-                for target, at in s['at'].items():
-                    rat = ref and ref['at'].get(target)
-                    rows.append([e, target, f"{at['knob']:.1f}" if at else 'not reached',
-                                 (('at least ' if at['floor'] else '') + f"{statistics.median(at['qps']):.0f}") if at else '-',
-                                 f"{min(at['qps']):.0f} to {max(at['qps']):.0f}" if at else '-',
-                                 self.against(e, ratios(at['qps'], rat['qps']) if at and rat else '-')])
-                    if at:
-                        self.add_csv('equal_recall', ['m', 'ef_construction', 'engine', 'recall', 'knob', 'qps_median', 'qps_min', 'qps_max', 'ratio_median'],
-                                     [key + [e, target, at['knob'], statistics.median(at['qps']), min(at['qps']), max(at['qps']),
-                                             statistics.median(a / b for a, b in zip(at['qps'], rat['qps'])) if rat else '']])
-            self.text.append(table(['engine', f'recall@{self.o.k}', 'knob', 'QPS (median)', 'rounds', 'times ' + str(self.ref)], rows))
-            rows = [(e, x, s['recall'][x], s['qps'].get(x)) for e, s in sweep.items() for x in sorted(s['recall'])]
-            self.text.append(table(['engine', 'ef_search or probes', f'recall@{self.o.k}', 'QPS (median)', 'rounds', 'waiting for a CPU, at most'],
-                                   [[e, x, f'{r:.4f}', f'{statistics.median(q):.0f}', f'{min(q):.0f} to {max(q):.0f}', f"{100 * sweep[e]['wait'][x]:.1f} %"]
-                                    for e, x, r, q in rows if q]))
-            self.add_csv('sweep', ['m', 'ef_construction', 'engine', 'knob', 'recall', 'qps_median', 'qps_min', 'qps_max', 'run_queue_share'],
-                         [key + [e, x, r] + ([statistics.median(q), min(q), max(q), sweep[e]['wait'][x]] if q else [''] * 4) for e, x, r, q in rows])
-        if insert:
-            ref = insert.get(self.ref)
-            self.text.append(f'Single-row inserts into the finished index, one client, synchronous_commit = off, full_page_writes = off:\n\n' + table(
-                ['engine', 'rows a second', f'times {self.ref}', 'WAL bytes a row for the index', f'share of {self.ref}', 'without the index: rows a second', f'recall@{self.o.k} after, at 100'],
-                [[e, f"{statistics.median(i['rate']):.0f}", self.against(e, ratios(i['rate'], ref['rate']) if ref else '-'), f"{i['wal_per_row']:.0f}",
-                  self.against(e, f"{i['wal_per_row'] / ref['wal_per_row']:.3f}" if ref else '-'), f"{statistics.median(i['plain_rate']):.0f}", f"{i['recall']:.4f}"]
-                 for e, i in insert.items()]))
-            self.add_csv('insert', ['m', 'ef_construction', 'engine', 'rows_per_second', 'wal_bytes_per_row', 'plain_rows_per_second', 'recall_after'],
-                         [key + [e, statistics.median(i['rate']), i['wal_per_row'], statistics.median(i['plain_rate']), i['recall']] for e, i in insert.items()])
+    def build(self, built):
+        for e, b in built.items():
+            self.json['clauses'].setdefault(e, b.get('clause'))
+        self.add('build', built, lambda b, ref: [{
+            'workers': self.o.workers, 's': b['rounds'], 'CPU s': b['cpu'], self.times('times faster than'): ref and over(ref['rounds'], b['rounds']),
+            'bytes': b['bytes'], 'bytes a row': b['bytes'] / self.rows, self.times('bytes, share of'): ref and b['bytes'] / ref['bytes'],
+            'longest wait for a CPU, s': b.get('wait'), 'table bytes': b.get('table_bytes')}])
+
+    def sweep(self, swept):
+        key = {'LIMIT': self.o.k, 'clients': self.o.clients}
+        self.add('recall', swept, lambda s, ref: [key | {
+            'recall': target, 'knob': s['knob'], 'value': at and float(at['knob']), 'QPS': at and at['qps'], self.times('times'): over(at and at['qps'], ref and ref['at'][target] and ref['at'][target]['qps']),
+            'note': 'not reached' if not at else 'at least: recall is higher' if at['floor'] else None} for target, at in s['at'].items()])
+        first = self.o.clients == self.o.client_counts[0]
+        self.add('sweep', swept, lambda s, ref: [key | {
+            'knob': s['knob'], 'value': x, 'recall': s['recall'][x], 'QPS': s['qps'].get(x), 'waiting for a CPU, at most': s['wait'].get(x)} for x in sorted(s['recall']) if first or x in s['qps']])
+
+    def insert(self, inserted):
+        self.add('insert', inserted, lambda i, ref: [{
+            'rows a second': i['rate'], self.times('times'): ref and over(i['rate'], ref['rate']), 'WAL bytes a row': i['wal_per_row'],
+            self.times('WAL, share of'): ref and i['wal_per_row'] / ref['wal_per_row'], 'without the index: rows a second': i['plain_rate'], 'recall after, at 100': i['recall']}])
+
+    def update(self, updated):
+        self.add('update', updated, lambda u, ref: [{
+            'rows': n, 's': x['vector'], 's with a btree': x['btree'], 'times the btree': over(x['vector'], x['btree']),
+            self.times('times faster than'): ref and over(ref[n]['vector'], x['vector'])} for n, x in u.items()])
+
+    def vacuum(self, vacuumed):
+        self.add('vacuum', vacuumed, lambda v, ref: [{
+            'VACUUM s': v['vacuum'], self.times('share of'): ref and v['vacuum'] / ref['vacuum'], 'build s': v['build'], 'bytes before': v['bytes'], 'after VACUUM': v['vacuumed_bytes'],
+            'rows inserted again': v['refilled'], 's for that': v['refill'], 'bytes then': v['refilled_bytes'], 'growth': v['refilled_bytes'] / v['bytes'], 'fresh index of the half, s': v['fresh_build'], 'its bytes': v['fresh_bytes']}
+            | {f'recall at {x}, after / fresh': f"{r:.4f} / {v['fresh_recall'][x]:.4f}" for x, r in v['recall'].items()}
+            | {'recall lost at most': max(v['fresh_recall'][x] - r for x, r in v['recall'].items())}])
+
+    def searched(self, phase, results, columns):
+        """Of small and cold: QPS at the smallest ef_search that reaches the recall."""
+        self.add(phase, results, lambda s, ref: [columns(s) | {
+            'recall': target, 'knob value': s['knobs'][target], 'QPS': q, self.times('times'): over(q, ref and ref['qps'].get(target))} for target, q in s['qps'].items()])
+
+    def small(self, results):
+        self.searched('small', results, lambda s: {'shared_buffers kB': s['buffers'] >> 10})
+
+    def cold(self, results):
+        self.searched('cold', results, lambda s: {'queries': self.o.cold_queries, 'still cached, at most': s['left']})
+
+    def memory(self, results):
+        self.add('memory', results, lambda m, ref: [{
+            f'kB after {self.o.k} rows': m['first'] >> 10, 'rows fetched then': m['fetched'], 'kB then': m['last'] >> 10, 'of it in the executor, kB': m['executor'] >> 10,
+            'resident, kB': m['resident'] >> 10, 'largest contexts': m['largest']}])
 
     def copy(self, copied):
-        self.json['copy'] = copied
-        ref, rows = copied.get(self.ref), []
-        for way in next(iter(copied.values())):
-            for e, c in copied.items():
-                rows.append([f'COPY {way}', e, f'{statistics.median(c[way]):.3f}', self.against(e, ratios(ref[way], c[way]) if ref else '-')])
-                self.add_csv('copy', ['what', 'engine', 'seconds_median', 'seconds_min', 'seconds_max'],
-                             [[way, e, statistics.median(c[way]), min(c[way]), max(c[way])]])
-        self.text.append('## COPY, server side, no index\n\n' + table(['what', 'engine', 'seconds (median)', f'times faster than {self.ref}'], rows))
+        self.add('copy', copied, lambda c, ref: [{'what': way, 's': s, self.times('times faster than'): ref and over(ref[way], s)} for way, s in c.items()])
 
     def finish(self, noise, warnings):
-        if noise:
-            self.text.append(f"Noise: a fixed loop before each of {noise['n']} measurements took {1000 * noise['median']:.1f} ms in the median, "
-                             f"{1000 * noise['min']:.1f} at best, {1000 * noise['p90']:.1f} at the 90th percentile, {1000 * noise['max']:.1f} at worst.\n")
-        self.text += [f'WARNING: {w}\n' for w in warnings]
-        self.json.update(noise=noise, warnings=warnings)
-        text = '\n'.join(self.text)
-        with open(os.path.join(self.out, 'report.md'), 'w') as f:
-            f.write(text)
+        self.json |= dict(tables=self.tables, noise=noise, warnings=warnings)
         with open(os.path.join(self.out, 'results.json'), 'w') as f:
             json.dump(self.json, f, indent=1, default=str)
-        for name, rows in self.csv.items():
-            with open(os.path.join(self.out, name + '.csv'), 'w', newline='') as f:
-                csv.writer(f).writerows(rows)
-        self.plot()
+        for phase, records in self.tables.items():
+            columns = list(dict.fromkeys(c for r in records for c in r))
+            rounds = {c for c in columns if any(isinstance(r.get(c), list) for r in records)}
+            with open(os.path.join(self.out, phase + '.csv'), 'w', newline='') as f:
+                w = csv.writer(f)
+                w.writerow([x for c in columns for x in ([c, c + ' min', c + ' max'] if c in rounds else [c])])
+                for r in records:
+                    values = [(r.get(c), c in rounds) for c in columns]
+                    w.writerow([x for v, several in values for x in ([middle(v), min(v), max(v)] if several and isinstance(v, list) and v else ['', '', ''] if several else [v])])
+        drawn = plots.draw(self.out, self.json)
+        text = self.text(noise, warnings, drawn)
+        with open(os.path.join(self.out, 'report.md'), 'w') as f:
+            f.write(text)
         print('\n' + text + f'\nwritten to {self.out}')
 
-    def plot(self):
-        swept = [c for c in self.json['configs'] if c['sweep']]
-        try:
-            import matplotlib
-        except ImportError:
-            return
-        if not swept:
-            return
-        matplotlib.use('Agg')
-        import matplotlib.pyplot as plt
-        fig, axes = plt.subplots(1, len(swept), figsize=(6 * len(swept), 4.5), squeeze=False)
-        for ax, c in zip(axes[0], swept):
-            for e, s in c['sweep'].items():
-                points = sorted((s['recall'][x], statistics.median(q)) for x, q in s['qps'].items())
-                ax.plot(*zip(*points), marker='o', label=e)
-            ax.set(xlabel=f'recall@{self.o.k}', ylabel='queries per second', yscale='log', title=c['setting'])
-            ax.grid(True, which='both', alpha=0.3)
-            ax.legend()
-        fig.tight_layout()
-        fig.savefig(os.path.join(self.out, 'recall-qps.png'), dpi=120)
+    def text(self, noise, warnings, drawn):
+        parts = [f'# {self.title}\n', f'{self.machine}. {self.settings}.\n']
+        for phase, (title, note) in TITLES.items():
+            if phase in self.tables:
+                parts += [f'## {title}\n'] + ([note + '\n'] if note else []) + [markdown([r for r in self.tables[phase] if r.get('QPS', ()) is not None or phase == 'recall'])]
+        parts += [f'![]({name})\n' for name in drawn]
+        if noise:
+            parts.append(f"Noise: a fixed loop before each of {noise['n']} measurements took {1000 * noise['median']:.1f} ms in the median, {1000 * noise['min']:.1f} at best, "
+                         f"{1000 * noise['p90']:.1f} at the 90th percentile, {1000 * noise['max']:.1f} at worst.\n")
+        return '\n'.join(parts + [f'WARNING: {w}\n' for w in warnings])

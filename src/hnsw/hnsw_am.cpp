@@ -132,6 +132,8 @@ static bool insert_callback(Relation index, Datum* values, bool* is_null, ItemPo
 
 static bool validate_callback(Oid opclass) { return index::validate_opclass(opclass, "hnsw"); }
 
+bool is_hnsw_index(Relation rel) { return rel->rd_indam != nullptr && rel->rd_indam->ambuild == build; }
+
 }  // namespace vext::hnsw
 
 extern "C" {
@@ -154,6 +156,7 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
                                                                                 .get_tuple = get_tuple,
                                                                                 .end_scan = end_scan});
     am->amusemaintenanceworkmem = true;
+    vext::pg::set_parallel_build(am);
     PG_RETURN_POINTER(am);
 }
 }

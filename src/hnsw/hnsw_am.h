@@ -30,6 +30,9 @@ enum class BuildPhase : int { initializing = 1, loading = 2, building = 3, writi
 
 void init_access_method();  // from _PG_init
 
+// Whether a relation is an index of this access method.
+bool is_hnsw_index(Relation rel);
+
 // ---- hnsw_build.cpp
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
 void build_empty(Relation index);
@@ -46,6 +49,9 @@ void end_scan(IndexScanDesc scan);
 // ---- hnsw_vacuum.cpp
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                    IndexBulkDeleteCallback is_dead, void* state);
+
+// ---- hnsw_stats.cpp
+void index_stats(Oid index, ReturnSetInfo* result);
 
 // ---- hnsw_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

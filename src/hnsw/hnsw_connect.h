@@ -40,10 +40,12 @@ public:
     }
 
     // Sees to it that a node is reachable. False: no edge could be found (the graph changed meanwhile).
-    bool connect(uint32_t node) {
+    bool connect(uint32_t node) { return connect(node, true); }
+    // `suspect` false: it is known that one of its neighbours leads back to it.
+    bool connect(uint32_t node, bool suspect) {
         if (searched() && node >= parent_.size()) return true;
         bool reached = is_reached(node);
-        if (reached && is_linked_back(node, kNoNode)) return true;
+        if (reached && (!suspect || is_linked_back(node, kNoNode))) return true;
         uint32_t from = attach(node);
         if (from == kNoNode) return false;
         added_++;

@@ -104,6 +104,7 @@ struct Neighbor {
     codec::Key key;  // from the base node
     uint32_t node;
     const uint8_t* code;
+    bool settled = false;  // the heuristic has kept it together with the other settled ones
 };
 
 inline bool nearer(const Neighbor& a, const Neighbor& b) {
@@ -116,34 +117,43 @@ inline bool nearer(const Neighbor& a, const Neighbor& b) {
 //
 // By inner product a long vector is nearest to everything, itself hardly included, and next to it the heuristic keeps
 // nobody. Where it keeps few, the nearest of the others fill the row, up to `room`.
+//
+// Those that the heuristic kept come out as settled. Candidates that come in as settled (they were kept together
+// before, next to the same base) are not compared with each other again.
 inline size_t select_neighbors(const codec::Codec& codec, uint32_t dim, std::span<const Neighbor> sorted, size_t max,
                                size_t room, Neighbor* out) {
     constexpr size_t kFew = 4;  // a fourth of max
     bool fills = codec.metric == codec::Metric::inner_product;
     const uint8_t* kept[kMaxLinks];
-    Neighbor others[kMaxLinks];
-    size_t n = 0, n_others = 0;
-    for (const Neighbor& candidate : sorted) {
+    const uint8_t* kept_unsettled[kMaxLinks];
+    Neighbor refused[kMaxLinks];
+    size_t n = 0, unsettled = 0, n_refused = 0;
+    for (Neighbor candidate : sorted) {
         if (n == max) break;
+        const uint8_t* const* others = candidate.settled ? kept_unsettled : kept;
+        size_t other_count = candidate.settled ? unsettled : n;
         codec::Query query;
         codec.prepare(candidate.code, dim, &query);
         bool keep = true;
         constexpr size_t kStep = 4;
-        for (size_t i = 0; i < n && keep; i += kStep) {
+        for (size_t i = 0; i < other_count && keep; i += kStep) {
             codec::Key keys[kStep];
-            size_t count = std::min(kStep, n - i);
-            codec.score(query, kept + i, count, keys);
+            size_t count = std::min(kStep, other_count - i);
+            codec.score(query, others + i, count, keys);
             for (size_t j = 0; j < count; j++) keep &= candidate.key <= keys[j] * codec.prune_relax;
         }
         if (keep) {
             kept[n] = candidate.code;
+            if (!candidate.settled) kept_unsettled[unsettled++] = candidate.code;
+            candidate.settled = true;
             out[n++] = candidate;
-        } else if (fills && n_others < room) {
-            others[n_others++] = candidate;
+        } else if (fills && n_refused < room) {
+            candidate.settled = false;
+            refused[n_refused++] = candidate;
         }
     }
     if (fills && n < max / kFew) {
-        for (size_t i = 0; i < n_others && n < room; i++) out[n++] = others[i];
+        for (size_t i = 0; i < n_refused && n < room; i++) out[n++] = refused[i];
     }
     return n;
 }

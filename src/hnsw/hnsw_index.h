@@ -38,6 +38,7 @@ struct HnswIndex {
     format::HnswMeta meta;  // as read when the index was opened
     const codec::Codec* codec;
     HnswLayout layout;
+    bool logged = true;  // false while it is being built: all pages are logged when the build is through
 
     uint32 dim() const { return meta.dimensions; }
     uint32 m() const { return meta.m; }

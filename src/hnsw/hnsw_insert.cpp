@@ -147,10 +147,10 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerpr
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         if (!is_this_node(index_, pin.page(), nodes.slot(number), code)) return false;
         if (!ItemPointerIsValid(&node->tid)) {
-            GenericXLogState* record = GenericXLogStart(index_.rel);
-            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            page::PageChange record{index_.rel, index_.logged};
+            Page page = record.add(pin.buffer());
             node_at(index_, page, nodes.slot(number))->tid = *tid;
-            GenericXLogFinish(record);
+            record.finish();
             return true;
         }
         head = node->posting;
@@ -162,11 +162,11 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerpr
             auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
             if (posting->node == number && posting->count < kPostingCapacity &&
                 *fingerprint_of(posting) == fingerprint) {
-                GenericXLogState* record = GenericXLogStart(index_.rel);
-                Page page = GenericXLogRegisterBuffer(record, posting_pin.buffer(), 0);
+                page::PageChange record{index_.rel, index_.logged};
+                Page page = record.add(posting_pin.buffer());
                 posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
                 entries_of(posting)[posting->count++] = {*tid, 0};
-                GenericXLogFinish(record);
+                record.finish();
                 return true;
             }
         }
@@ -201,10 +201,10 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fing
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         ours = still_owns(number, PageKind::postings, claim.number);
         if (ours && is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head) {
-            GenericXLogState* record = GenericXLogStart(index_.rel);
-            Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+            page::PageChange record{index_.rel, index_.logged};
+            Page page = record.add(pin.buffer());
             node_at(index_, page, nodes.slot(number))->posting = claim.number;
-            GenericXLogFinish(record);
+            record.finish();
             done = true;
         }
     }
@@ -213,10 +213,10 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fing
     if (ours) {
         pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        page::PageChange record{index_.rel, index_.logged};
+        Page page = record.add(pin.buffer());
         free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
-        GenericXLogFinish(record);
+        record.finish();
     }
     if (ours) list_page(index_, PageKind::postings, shape.block(claim.number));
     return add_row(number, code, fingerprint, tid);
@@ -267,12 +267,12 @@ void HnswInserter::write_base_row(SlotNumber number) {
     if (store_.find_row(number, 0, &row)) {
         pg::Pin pin{store_.reader().pin(row.block, *row.shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        LinkView view = store_.view_row(GenericXLogRegisterBuffer(record, pin.buffer(), 0), row);
+        page::PageChange record{index_.rel, index_.logged};
+        LinkView view = store_.view_row(record.add(pin.buffer()), row);
         if (view.count == nullptr) page::report_corrupted(index_.rel, row.block, "a node without its links");
         *view.count = static_cast<uint16>(links.count);
         memcpy(view.links, links.nodes, links.count * sizeof(SlotNumber));
-        GenericXLogFinish(record);
+        record.finish();
         return;
     }
     const SlotShape& nodes = index_.layout.nodes;
@@ -287,10 +287,10 @@ void HnswInserter::write_base_row(SlotNumber number) {
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         if (!still_owns(number, PageKind::base_links, claim.number)) continue;
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        page::PageChange record{index_.rel, index_.logged};
+        Page page = record.add(pin.buffer());
         *inline_links(index_, node_at(index_, page, nodes.slot(number))) = claim.number;
-        GenericXLogFinish(record);
+        record.finish();
         return;
     }
 }
@@ -318,10 +318,10 @@ void HnswInserter::write_upper_rows(SlotNumber number, int level) {
                          [&](SlotNumber row) { return still_owns(number, PageKind::upper_links, row); })) {
             continue;
         }
-        GenericXLogState* record = GenericXLogStart(index_.rel);
-        Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
+        page::PageChange record{index_.rel, index_.logged};
+        Page page = record.add(pin.buffer());
         node_at(index_, page, nodes.slot(number))->upper = above;
-        GenericXLogFinish(record);
+        record.finish();
         return;
     }
 }
@@ -336,11 +336,11 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     format::HnswMeta* meta = meta_of(pin.page());
     if (!wanted(meta->entry, static_cast<int>(meta->entry_level))) return false;
-    GenericXLogState* record = GenericXLogStart(index_.rel);
-    meta = meta_of(GenericXLogRegisterBuffer(record, pin.buffer(), 0));
+    page::PageChange record{index_.rel, index_.logged};
+    meta = meta_of(record.add(pin.buffer()));
     meta->entry = node;
     meta->entry_level = static_cast<uint32>(level);
-    GenericXLogFinish(record);
+    record.finish();
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "hnsw/hnsw_linker.h"
+#include "page/page_change.h"
 
 namespace vext::hnsw {
 
@@ -83,9 +84,9 @@ HnswLinker::Replaced HnswLinker::replace_row(const RowChange& change) {
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     Replaced result = compare(pin.page(), change);
     if (result != Replaced::done) return result;
-    GenericXLogState* record = GenericXLogStart(store_.index().rel);
-    apply(GenericXLogRegisterBuffer(record, pin.buffer(), 0), change);
-    GenericXLogFinish(record);
+    page::PageChange record{store_.index().rel, store_.index().logged};
+    apply(record.add(pin.buffer()), change);
+    record.finish();
     return Replaced::done;
 }
 
@@ -122,14 +123,14 @@ void HnswLinker::replace_rows(Planned** changes, size_t n) {
                 changes[j]->replaced = compare(BufferGetPage(buffer), changes[j]->change);
             }
         }
-        GenericXLogState* record = GenericXLogStart(store_.index().rel);
+        page::PageChange record{store_.index().rel, store_.index().logged};
         for (int p = 0; p < held; p++) {
-            Page page = GenericXLogRegisterBuffer(record, pages[p].buffer, 0);
+            Page page = record.add(pages[p].buffer);
             for (size_t j = pages[p].begin; j < pages[p].end; j++) {
                 if (changes[j]->replaced == Replaced::done) apply(page, changes[j]->change);
             }
         }
-        GenericXLogFinish(record);
+        record.finish();
         for (int p = 0; p < held; p++) UnlockReleaseBuffer(pages[p].buffer);
     }
 }

@@ -7,10 +7,10 @@
 namespace vext::hnsw {
 
 // order[i] is the node at place i. Breadth first from the entry point, page by page: a page is filled with a node,
-// its neighbours, theirs, and so on. `queue` and `placed` are working memory.
-template <typename Graph, typename Numbers, typename Marks>
-void page_order(Graph& graph, size_t per_page, Numbers& order, Numbers& queue, Marks& placed) {
-    size_t n = graph.size();
+// its neighbours, theirs, and so on. `queue` and `placed` are working memory; `step()` is called page by page.
+template <typename Numbers, typename Marks, typename Step>
+void page_order(const MemoryGraph& graph, size_t per_page, Numbers& order, Numbers& queue, Marks& placed, Step step) {
+    size_t n = graph.n;
     order.clear();
     queue.clear();
     placed.resize(n, 0);
@@ -19,11 +19,12 @@ void page_order(Graph& graph, size_t per_page, Numbers& order, Numbers& queue, M
         order.push_back(node);
     };
     auto fill_page = [&](uint32_t seed) {
+        step();
         size_t head = order.size(), end = head + per_page;
         place(seed);
         for (size_t at = head; at < order.size(); at++) {
             const uint32_t* row = graph.row(order[at], 0);
-            for (size_t i = 1; i <= row[0]; i++) {
+            for (size_t i = 1; i <= MemoryGraph::count(row); i++) {
                 if (placed[row[i]]) continue;
                 if (order.size() < end) {
                     place(row[i]);
@@ -33,7 +34,7 @@ void page_order(Graph& graph, size_t per_page, Numbers& order, Numbers& queue, M
             }
         }
     };
-    if (graph.entry != kNoNode) fill_page(graph.entry);
+    if (graph.entry() != kNoNode) fill_page(graph.entry());
     for (size_t head = 0; head < queue.size(); head++) {
         if (!placed[queue[head]]) fill_page(queue[head]);
     }

@@ -132,8 +132,8 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
     uint32 found = find_slots(kind, page, shape, need, &widest);
     *full = widest < full_below(shape, need);
     if (found < shape.per_page) {
-        claim->record = GenericXLogStart(index.rel);
-        Page copy = GenericXLogRegisterBuffer(claim->record, buffer, 0);
+        claim->record = {index.rel, index.logged};
+        Page copy = claim->record.add(buffer);
         if (!shape.runs) page::cover_slot(copy, shape, found);
         claim->buffer = buffer;
         if (shape.runs) begin_run(copy, shape, found, need);
@@ -159,13 +159,13 @@ void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
     bool full = *head_of(BufferGetPage(meta), kind, large) == block &&
                 find_slots(kind, page, shape, need, &widest) == shape.per_page && widest < full_below(shape, need);
     if (full) {
-        GenericXLogState* record = GenericXLogStart(index.rel);
-        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
-        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(buffer));
         *head_of(meta_copy, kind, large) = tail->next_free;
         tail->next_free = InvalidBlockNumber;
         tail->listed = 0;
-        GenericXLogFinish(record);
+        record.finish();
     }
     UnlockReleaseBuffer(buffer);
     UnlockReleaseBuffer(meta);
@@ -183,10 +183,10 @@ void add_page(const HnswIndex& index, PageKind kind, uint32 need) {
     }
     Buffer buffer = pg::extend_relation(index.rel);
     BlockNumber block = BufferGetBlockNumber(buffer);
-    GenericXLogState* record = GenericXLogStart(index.rel);
-    page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), shape,
+    page::PageChange record{index.rel, index.logged};
+    page::init_page(record.add(buffer, GENERIC_XLOG_FULL_IMAGE), shape,
                     shape.runs ? shape.per_page : 0);
-    GenericXLogFinish(record);
+    record.finish();
     UnlockReleaseBuffer(buffer);
     list_page(index, kind, block, need);
 }
@@ -194,7 +194,7 @@ void add_page(const HnswIndex& index, PageKind kind, uint32 need) {
 }  // namespace
 
 void SlotClaim::publish() {
-    GenericXLogFinish(record);
+    record.finish();
     UnlockReleaseBuffer(buffer);
 }
 
@@ -255,14 +255,14 @@ void list_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     if (!page::tail_of(BufferGetPage(buffer))->listed) {
         bool large = is_large(shape, need) || holds_large(BufferGetPage(buffer), shape);
-        GenericXLogState* record = GenericXLogStart(index.rel);
-        Page meta_copy = GenericXLogRegisterBuffer(record, meta, 0);
-        PageTail* tail = page::tail_of(GenericXLogRegisterBuffer(record, buffer, 0));
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(buffer));
         BlockNumber* head = head_of(meta_copy, kind, large);
         tail->next_free = *head;
         tail->listed = 1;
         *head = block;
-        GenericXLogFinish(record);
+        record.finish();
     }
     UnlockReleaseBuffer(buffer);
     UnlockReleaseBuffer(meta);

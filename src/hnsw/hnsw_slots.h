@@ -4,13 +4,14 @@
 #include "pg/postgres.h"
 
 #include "hnsw/hnsw_index.h"
+#include "page/page_change.h"
 
 namespace vext::hnsw {
 
-// A free slot on an exclusively locked page that is registered with an open WAL record. The caller writes the slot
+// A free slot on an exclusively locked page that belongs to an open change. The caller writes the slot
 // and calls publish(); it takes no other lock before that.
 struct SlotClaim {
-    GenericXLogState* record;
+    page::PageChange record;
     Buffer buffer;
     char* slot;
     SlotNumber number;

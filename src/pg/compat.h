@@ -21,16 +21,44 @@ inline Buffer extend_fork(Relation rel, ForkNumber fork) {
 #if PG_VERSION_NUM >= 160000
     return ExtendBufferedRel(BMR_REL(rel), fork, nullptr, EB_LOCK_FIRST);
 #else
-    bool shared = !RELATION_IS_LOCAL(rel);
-    if (shared) LockRelationForExtension(rel, ExclusiveLock);
+    // Also where the relation is of this transaction: parallel workers may be building it with us.
+    LockRelationForExtension(rel, ExclusiveLock);
     Buffer buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, nullptr);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    if (shared) UnlockRelationForExtension(rel, ExclusiveLock);
+    UnlockRelationForExtension(rel, ExclusiveLock);
     return buffer;
 #endif
 }
 
 inline Buffer extend_relation(Relation rel) { return extend_fork(rel, MAIN_FORKNUM); }
+
+// How many parallel workers the planner grants to the build of an index; newer servers ask it before they call the
+// access method, if that says that it can use them.
+inline int planned_build_workers(Relation heap, Relation index, const IndexInfo* info) {
+#if PG_VERSION_NUM >= 170000
+    (void)heap, (void)index;
+    return info->ii_ParallelWorkers;
+#else
+    (void)info;
+    return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+#endif
+}
+
+inline void set_parallel_build(IndexAmRoutine* am) {
+#if PG_VERSION_NUM >= 170000
+    am->amcanbuildparallel = true;
+#else
+    (void)am;
+#endif
+}
+
+inline void read_exact(BufFile* file, void* to, size_t bytes) {
+#if PG_VERSION_NUM >= 160000
+    BufFileReadExact(file, to, bytes);
+#else
+    if (BufFileRead(file, to, bytes) != bytes) elog(ERROR, "could not read from a temporary file");
+#endif
+}
 
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000

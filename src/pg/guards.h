@@ -41,6 +41,15 @@ public:
     ~CriticalSection() { CritSectionCount = CritSectionCount - 1; }
 };
 
+// A stretch in which interrupts wait. On ERROR: the server's error recovery counts from 0 again.
+class [[nodiscard]] HeldInterrupts {
+public:
+    HeldInterrupts() { InterruptHoldoffCount = InterruptHoldoffCount + 1; }
+    HeldInterrupts(const HeldInterrupts&) = delete;
+    HeldInterrupts& operator=(const HeldInterrupts&) = delete;
+    ~HeldInterrupts() { InterruptHoldoffCount = InterruptHoldoffCount - 1; }
+};
+
 // A memory context made current, and deleted at the end. On ERROR: its parent's reset deletes it, and error
 // recovery switches contexts.
 class [[nodiscard]] ScratchContext {

@@ -139,23 +139,25 @@ sub misses
 # Rows that searches return twice.
 sub duplicates
 {
-	my ($node) = @_;
-	return $node->safe_psql('postgres', search_narrow() . q{
+	my ($node, %o) = @_;
+	my $dims = $o{dims} ? ", $o{dims}" : '';
+	return $node->safe_psql('postgres', search_narrow() . qq{
 		SET enable_seqscan = off;
 		SELECT coalesce(sum(rows - ids), 0) FROM generate_series(1, 100) q, LATERAL
 			(SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM
-				(SELECT id FROM items ORDER BY embedding <-> (SELECT vec(20000000 + q)) LIMIT 100) n) c;});
+				(SELECT id FROM items ORDER BY embedding <-> (SELECT vec(20000000 + q$dims)) LIMIT 100) n) c;});
 }
 
 # The ids that a number of searches through the index return, for comparison between servers.
 sub answers
 {
 	my ($node, %o) = (shift, queries => 50, k => 10, @_);
-	return $node->safe_psql('postgres', "$methods{$method}{ordinary}" . qq{
+	my $dims = $o{dims} ? ", $o{dims}" : '';
+	return $node->safe_psql('postgres', $methods{$method}{ordinary} . qq{
 		SET enable_seqscan = off;
 		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, $o{queries}) q, LATERAL
-			(SELECT id, embedding <-> vec(30000000 + q) AS distance FROM items
-			 ORDER BY embedding <-> vec(30000000 + q) LIMIT $o{k}) n
+			(SELECT id, embedding <-> vec(30000000 + q$dims) AS distance FROM items
+			 ORDER BY embedding <-> vec(30000000 + q$dims) LIMIT $o{k}) n
 		GROUP BY q ORDER BY q;});
 }
 

@@ -1,0 +1,79 @@
+// The parts of CREATE INDEX: rows are loaded, linked to a graph by one process or several, and written to pages.
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_memory.h"
+#include "pg/arena.h"
+
+namespace vext::hnsw {
+
+// A further row of a node.
+struct Duplicate {
+    uint32 node;
+    uint32 fingerprint;  // of the vector
+    ItemPointerData tid;
+};
+
+// What a build keeps of the rows. Nodes are numbered as their rows come.
+struct BuildRows {
+    BuildRows(MemoryContext context, MemoryContext code_context, const GraphParameters& parameters)
+        : p(parameters),
+          stride(p.codec->bytes(p.dim)),
+          code_memory(code_context),
+          codes(code_context),
+          starts(context),
+          levels(context),
+          tids(context),
+          duplicates(context) {}
+
+    size_t size() const { return levels.size(); }
+    const uint8* code(size_t node) const { return codes.data() + (vary() ? starts[node] : node * stride); }
+    // Codes of some codecs differ in size.
+    bool vary() const { return p.codec->size != nullptr; }
+    size_t code_size(uint32 node) const { return vary() ? p.codec->size(code(node)) : stride; }
+    size_t mean_code_size() const { return size() == 0 ? stride : codes.size() / size(); }
+
+    // Room for one more code; the caller writes it and may take it back.
+    uint8* add_node() {
+        levels.push_back(static_cast<uint8>(level_of_nth(size(), p.m)));
+        size_t used = codes.size();
+        if (vary()) starts.push_back(used);
+        if (used + stride > codes.capacity()) codes.reserve(codes.capacity() + codes.capacity() / 2 + 64 * stride);
+        codes.resize_uninitialized(used + stride);
+        return codes.data() + used;
+    }
+    void drop_last() {
+        codes.resize_uninitialized(static_cast<size_t>(code(size() - 1) - codes.data()));
+        levels.pop_back();
+        if (vary()) starts.pop_back();
+    }
+    // Where codes differ in size: gives back what the last one does not take.
+    void trim_last() {
+        if (vary()) codes.resize_uninitialized(starts.back() + p.codec->size(&codes[starts.back()]));
+    }
+
+    GraphParameters p;
+    size_t stride;  // of the codes, or the most there may be
+    MemoryContext code_memory;  // holds the codes and nothing else
+    ArenaVec<uint8> codes;
+    ArenaVec<uint64> starts;  // of the codes, where they differ in size
+    ArenaVec<uint8> levels;
+    ArenaVec<ItemPointerData> tids;   // of the first row of each node
+    ArenaVec<Duplicate> duplicates;   // all further rows
+};
+
+// The graph of the loaded rows, linked, and where it lies. hnsw_build_parallel.cpp
+struct BuiltGraph {
+    MemoryGraph graph;
+    dsm_segment* shared = nullptr;  // to be detached; nullptr: the memory is a context's
+};
+BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers);
+
+// Writes the graph to the pages behind the metapage, and the metapage. hnsw_build_pages.cpp
+void write_graph(HnswIndex& index, const MemoryGraph& graph, BuildRows& rows, MemoryContext context);
+
+void set_build_phase(BuildPhase phase, int64 total);
+
+}  // namespace vext::hnsw

@@ -1,0 +1,193 @@
+// The searches of a build: several at a time in one thread, each half a step in turn, so that the memory which one of
+// them waits for arrives while the others compute. No Postgres here.
+#pragma once
+
+#include <bit>
+
+#include "hnsw/hnsw_memory.h"
+
+namespace vext::hnsw {
+
+// The nearest candidates of a search in ascending order. An entry is one word: the key, made to compare as an integer,
+// the node, and whether it was expanded.
+template <template <typename> class V>
+class BuildPool {
+public:
+    template <typename Source>
+    explicit BuildPool(Source source) : entries_(source) {}
+
+    void reset(size_t ef) {
+        entries_.resize_uninitialized(ef);
+        ef_ = ef;
+        size_ = cursor_ = 0;
+    }
+
+    size_t size() const { return size_; }
+    uint32_t node(size_t i) const { return static_cast<uint32_t>(entries_[i] & 0xFFFFFFFF) >> 1; }
+    codec::Key key(size_t i) const { return key_of(entries_[i]); }
+
+    // Keys are no NaN (codecs see to that). A node that is in the pool already is not taken twice; one that has fallen
+    // out is not admitted again.
+    void offer(codec::Key key, uint32_t node) {
+        uint64_t entry = entry_of(key, node);
+        uint64_t* e = entries_.data();
+        if (size_ == ef_ && entry >= e[size_ - 1]) return;
+        size_t at = 0;
+        for (size_t left = size_; left > 0;) {
+            size_t half = (left + 1) / 2;
+            at += e[at + half - 1] < entry ? half : 0;
+            left -= half;
+        }
+        if (at < size_ && (e[at] | 1) == (entry | 1)) return;
+        if (size_ == ef_) size_--;
+        memmove(e + at + 1, e + at, (size_ - at) * sizeof(uint64_t));
+        e[at] = entry;
+        size_++;
+        cursor_ = std::min(cursor_, at);
+    }
+
+    // The nearest that was not expanded yet, or kNoNode.
+    uint32_t next() {
+        while (cursor_ < size_ && (entries_[cursor_] & 1)) cursor_++;
+        if (cursor_ == size_) return kNoNode;
+        entries_[cursor_] |= 1;
+        return node(cursor_);
+    }
+
+private:
+    static uint64_t entry_of(codec::Key key, uint32_t node) {
+        uint32_t bits = std::bit_cast<uint32_t>(key);
+        bits ^= bits >> 31 ? 0xFFFFFFFFu : 0x80000000u;
+        return static_cast<uint64_t>(bits) << 32 | node << 1;
+    }
+    static codec::Key key_of(uint64_t entry) {
+        auto bits = static_cast<uint32_t>(entry >> 32);
+        return std::bit_cast<codec::Key>(bits ^ (bits >> 31 ? 0x80000000u : 0xFFFFFFFFu));
+    }
+
+    V<uint64_t> entries_;
+    size_t ef_ = 0, size_ = 0, cursor_ = 0;
+};
+static_assert(kMaxMemoryNodes <= size_t{1} << 31);  // what an entry has room for
+
+// Nodes that a search has seen, in a table in which the later drives out the earlier: a node may be taken for a new
+// one, and is then scored once more (the pool knows it), but never for a seen one. No branch depends on the answer.
+template <template <typename> class V>
+class SeenTable {
+public:
+    template <typename Source>
+    explicit SeenTable(Source source) : table_(source) {}
+
+    void reset(size_t ef) {
+        size_t wanted = std::bit_ceil(ef * kPerCandidate);
+        table_.resize_uninitialized(wanted);
+        memset(table_.data(), 0xFF, wanted * sizeof(uint32_t));
+        shift_ = 32 - std::countr_zero(wanted);
+    }
+
+    // 1 when the node is new.
+    size_t add(uint32_t node) {
+        uint32_t* slot = table_.data() + ((node * 0x9E3779B9u) >> shift_);
+        size_t fresh = *slot != node;
+        *slot = node;
+        return fresh;
+    }
+
+private:
+    static constexpr size_t kPerCandidate = 64;
+
+    V<uint32_t> table_;
+    int shift_ = 0;
+};
+
+// One search of a build: from the entry point down to the node's level, then through its levels.
+template <template <typename> class V>
+class BuildSearch {
+public:
+    template <typename Source>
+    BuildSearch(Source source, const MemoryGraph& graph)
+        : graph_(graph), table_(source), pool_(source), seen_(source) {}
+
+    // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels.
+    void start(uint32_t node, uint32_t entry, size_t ef) {
+        node_ = node;
+        ef_ = ef;
+        prepare_query(*graph_.p.codec, graph_.code(node), graph_.p.dim, &query_, table_);
+        level_ = graph_.levels[entry];
+        begin_level(entry);
+    }
+
+    // Half a step: scores what was looked up, or looks up what to score. False: the level is done.
+    bool turn() {
+        if (expanding_ == kNoNode) {
+            score();
+            expanding_ = pool_.next();
+            if (expanding_ == kNoNode) return false;
+            prefetch(graph_.row(expanding_, level_), graph_.p.row_width(level_) * sizeof(uint32_t));
+        } else {
+            const uint32_t* row = graph_.row(expanding_, level_);
+            size_t n = MemoryGraph::count(row);
+            fresh_ = 0;
+            for (size_t i = 1; i <= n; i++) {
+                links_[fresh_] = row[i];
+                fresh_ += seen_.add(row[i]);
+            }
+            for (size_t i = 0; i < fresh_; i++) prefetch(graph_.code(links_[i]), graph_.stride);
+            expanding_ = kNoNode;
+        }
+        return true;
+    }
+
+    // Goes on one level below, from the nearest found.
+    void step_down() {
+        uint32_t entry = pool_.node(0);
+        level_--;
+        begin_level(entry);
+    }
+
+    uint32_t node() const { return node_; }
+    int level() const { return level_; }
+    const BuildPool<V>& found() const { return pool_; }
+
+private:
+    static void prefetch(const void* from, size_t bytes) {
+        const char* at = static_cast<const char*>(from);
+        // Behind these the processor sees by itself what is coming.
+        const char* end = at + std::min<size_t>(bytes, 512);
+        for (; at < end; at += 64) __builtin_prefetch(at);
+        __builtin_prefetch(end - 1);
+    }
+
+    void begin_level(uint32_t entry) {
+        size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
+        pool_.reset(ef);
+        seen_.reset(ef);
+        seen_.add(entry);
+        links_[0] = entry;
+        fresh_ = 1;
+        expanding_ = kNoNode;
+        prefetch(graph_.code(entry), graph_.stride);
+    }
+
+    void score() {
+        const uint8_t* codes[kMaxLinks];
+        codec::Key keys[kMaxLinks];
+        for (size_t i = 0; i < fresh_; i++) codes[i] = graph_.code(links_[i]);
+        graph_.p.codec->score(query_, codes, fresh_, keys);
+        for (size_t i = 0; i < fresh_; i++) pool_.offer(keys[i], links_[i]);
+    }
+
+    const MemoryGraph& graph_;
+    codec::Query query_{};
+    V<uint64_t> table_;  // of the query
+    BuildPool<V> pool_;
+    SeenTable<V> seen_;
+    uint32_t node_ = kNoNode;
+    size_t ef_ = 0;
+    int level_ = 0;
+    uint32_t expanding_ = kNoNode;
+    size_t fresh_ = 0;
+    uint32_t links_[kMaxLinks];
+};
+
+}  // namespace vext::hnsw

@@ -1,0 +1,233 @@
+// vectorext_index_stats(regclass): what an index holds, and a fingerprint of its graph.
+#include <new>
+
+#include "base/hash.h"
+#include "hnsw/hnsw_am.h"
+#include "page/slot_page.h"
+#include "pg/arena.h"
+#include "pg/guards.h"
+
+namespace vext::hnsw {
+
+using format::HnswLinks;
+using format::HnswNode;
+using format::HnswPosting;
+using format::kNoSlot;
+using format::PageKind;
+
+namespace {
+
+// Counts of one index, by a pass over its pages in file order. Pages are looked at one by one, under a share lock each:
+// while the index changes, the sums may be of different moments.
+struct IndexStats {
+    uint64 pages[format::kSlotKinds] = {}, empty_pages = 0;
+    uint64 live = 0, dead = 0, free_nodes = 0, rows = 0, posting_rows = 0;
+    uint64 links = 0, upper_links = 0;
+    uint64 by_level[kMaxLevel + 1] = {};
+    // Bytes of used slots by what they are for; the rest of the file is free or overhead.
+    uint64 code_bytes = 0, base_link_bytes = 0, upper_bytes = 0, posting_bytes = 0;
+    uint64 fingerprint = 0;
+};
+
+// Reads all slots of the pages of one kind. use(page, slot, number).
+template <typename Use>
+uint64 each_slot(const HnswIndex& index, PageKind kind, BufferAccessStrategy strategy, uint64* empty, Use use) {
+    const SlotShape& shape = index.shape(kind);
+    uint64 pages = 0;
+    for (BlockNumber block = format::kHnswMetaBlock + 1; block < RelationGetNumberOfBlocks(index.rel); block++) {
+        CHECK_FOR_INTERRUPTS();
+        pg::Pin pin{ReadBufferExtended(index.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        if (PageIsNew(pin.page())) {
+            (*empty)++;
+            continue;
+        }
+        if (!page::has_kind(pin.page(), kind)) continue;
+        page::check_page(index.rel, block, pin.page(), shape);
+        pages++;
+        for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(pin.page(), shape, i)) {
+            use(pin.page(), i, shape.number(block, i));
+        }
+    }
+    return pages;
+}
+
+class Inspector {
+public:
+    Inspector(const HnswIndex& index, MemoryContext context) : index_(index), ids_(context) {}
+
+    IndexStats run() {
+        BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+        uint64 empty = 0;
+        ids_.resize(static_cast<size_t>(RelationGetNumberOfBlocks(index_.rel)) * index_.layout.nodes.per_page, 0);
+        // What a node is called in the fingerprint: a hash of its code, wherever it lies.
+        each_slot(index_, PageKind::nodes, strategy, &empty, [&](Page page, uint32 slot, SlotNumber number) {
+            HnswNode* node = node_at(index_, page, slot);
+            if (is_live(node) && number < ids_.size()) {
+                const uint8* code = code_at(index_, node);
+                ids_[number] = hash_bytes64(code, index_.code_size(code));
+            }
+        });
+        s_.pages[0] = each_slot(index_, PageKind::nodes, strategy, &s_.empty_pages,
+                                [&](Page page, uint32 slot, SlotNumber number) { count_node(page, slot, number); });
+        for (PageKind kind : {PageKind::base_links, PageKind::upper_links}) {
+            auto count = [&](Page page, uint32 slot, SlotNumber) { count_row(page, slot, kind); };
+            s_.pages[static_cast<int>(kind) - 1] = each_slot(index_, kind, strategy, &empty, count);
+        }
+        const SlotShape& postings = index_.layout.postings;
+        s_.pages[3] = each_slot(index_, PageKind::postings, strategy, &empty, [&](Page page, uint32 slot, SlotNumber) {
+            auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, postings, slot));
+            if (!(posting->flags & format::kSlotUsed)) return;
+            s_.posting_rows += posting->count;
+            s_.posting_bytes += postings.slot_bytes;
+        });
+        s_.rows += s_.posting_rows;
+        EntryPoint entry = read_entry(index_.rel);
+        if (entry.node != kNoSlot) s_.fingerprint += mix64(id(entry.node) ^ 0x656E747279u);
+        return s_;
+    }
+
+private:
+    uint64 id(SlotNumber node) const { return node < ids_.size() ? ids_[node] : 0; }
+
+    void count_node(Page page, uint32 slot, SlotNumber number) {
+        HnswNode* node = node_at(index_, page, slot);
+        if (!is_live(node)) {
+            (node->flags & format::kSlotUsed ? s_.dead : s_.free_nodes)++;
+            return;
+        }
+        s_.live++;
+        s_.rows += ItemPointerIsValid(&node->tid);
+        s_.by_level[std::min<int>(node->level, kMaxLevel)]++;
+        const SlotShape& nodes = index_.layout.nodes;
+        uint64 bytes = static_cast<uint64>(nodes.slot_bytes) * index_.node_slots(code_at(index_, node));
+        uint64 link_bytes = index_.layout.links_inline ? bytes - index_.layout.links_offset : 0;
+        s_.code_bytes += bytes - link_bytes;
+        s_.base_link_bytes += link_bytes;
+        s_.fingerprint += mix64(id(number) + node->level);
+        if (index_.layout.links_inline) {
+            s_.links += node->link_count;
+            add_row(number, 0, inline_links(index_, node), node->link_count);
+        }
+    }
+
+    void count_row(Page page, uint32 slot, PageKind kind) {
+        const SlotShape& shape = index_.shape(kind);
+        auto* links = reinterpret_cast<HnswLinks*>(page::slot_at(page, shape, slot));
+        if (links->flags == 0 || id(links->node) == 0) return;
+        (kind == PageKind::base_links ? s_.links : s_.upper_links) += links->count;
+        (kind == PageKind::base_links ? s_.base_link_bytes : s_.upper_bytes) += shape.slot_bytes;
+        add_row(links->node, links->level, reinterpret_cast<SlotNumber*>(links + 1), links->count);
+    }
+
+    // Sums do not depend on where rows lie; within a row the order counts.
+    void add_row(SlotNumber owner, int level, const SlotNumber* links, size_t n) {
+        uint64 h = mix64(id(owner) ^ static_cast<uint64>(level + 1));
+        for (size_t i = 0; i < std::min<size_t>(n, index_.max_links(level)); i++) h = mix64(h ^ id(links[i]));
+        s_.fingerprint += h;
+    }
+
+    const HnswIndex& index_;
+    ArenaVec<uint64> ids_;  // by node number, 0 where none lives
+    IndexStats s_;
+};
+
+// ---- as rows of (name, value)
+
+class NameValueRows {
+public:
+    explicit NameValueRows(ReturnSetInfo* result) : result_(result) {}
+
+    void add(const char* name, const char* value) {
+        Datum values[] = {CStringGetTextDatum(name), CStringGetTextDatum(value)};
+        bool nulls[] = {false, false};
+        tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
+    }
+    void add(const char* name, uint64 value) { add(name, psprintf(UINT64_FORMAT, value)); }
+    // A share of something, per row.
+    void add(const char* name, uint64 sum, uint64 count) {
+        if (count > 0) add(name, psprintf("%.1f", static_cast<double>(sum) / static_cast<double>(count)));
+    }
+
+private:
+    ReturnSetInfo* result_;
+};
+
+void report(const HnswIndex& index, const IndexStats& s, NameValueRows& out) {
+    uint64 pages = RelationGetNumberOfBlocks(index.rel);
+    uint64 parts = s.code_bytes + s.base_link_bytes + s.upper_bytes + s.posting_bytes;
+    out.add("format version", index.meta.version);
+    out.add("dimensions", index.dim());
+    out.add("metric", codec::metric_name(index.codec->metric));
+    out.add("quantization", codec::codec_name(index.codec->id));
+    out.add("m", index.m());
+    out.add("ef_construction", index.meta.ef_construction);
+    out.add("rows", s.rows);
+    out.add("rows of equal codes", s.rows > s.live ? s.rows - s.live : 0);
+    out.add("nodes", s.live);
+    out.add("dead nodes", s.dead);
+    out.add("free node slots", s.free_nodes);
+    int top = 0;
+    for (int level = 0; level <= kMaxLevel; level++) top = s.by_level[level] > 0 ? level : top;
+    for (int level = 0; level <= top; level++) out.add(psprintf("nodes of level %d", level), s.by_level[level]);
+    out.add("links per node", s.links, s.live);
+    out.add("pages", pages);
+    out.add("pages of nodes", s.pages[0]);
+    out.add("pages of links", s.pages[1]);
+    out.add("pages of upper levels", s.pages[2]);
+    out.add("pages of postings", s.pages[3]);
+    out.add("empty pages", s.empty_pages);
+    out.add("bytes per row", pages * BLCKSZ, s.rows);
+    out.add("bytes per row: codes", s.code_bytes, s.rows);
+    out.add("bytes per row: links", s.base_link_bytes, s.rows);
+    out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
+    out.add("bytes per row: postings", s.posting_bytes, s.rows);
+    out.add("bytes per row: free", pages * BLCKSZ > parts ? pages * BLCKSZ - parts : 0, s.rows);
+    out.add("fingerprint", psprintf("%016" INT64_MODIFIER "x", s.fingerprint));
+}
+
+// Who owns or may read the table may know what its index is like.
+void check_right(Relation index) {
+    Oid table = IndexGetRelation(RelationGetRelid(index), false);
+    bool owner = has_privs_of_role(GetUserId(), index->rd_rel->relowner);
+    if (!owner && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK) {
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+    }
+}
+
+}  // namespace
+
+void index_stats(Oid oid, ReturnSetInfo* result) {
+    Relation rel = relation_open(oid, AccessShareLock);
+    if (!is_hnsw_index(rel)) {
+        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                errmsg("\"%s\" is not an hnsw index of vectorext", RelationGetRelationName(rel)));
+    }
+    check_right(rel);
+    if (RELATION_IS_OTHER_TEMP(rel)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("cannot access temporary tables of other sessions"));
+    }
+    HnswIndex index = open_index(rel);
+    NameValueRows rows{result};
+    {
+        pg::ScratchContext scratch{"hnsw index stats"};
+        auto* inspector = new (palloc(sizeof(Inspector))) Inspector(index, scratch.context());
+        IndexStats stats = inspector->run();
+        report(index, stats, rows);
+    }
+    relation_close(rel, AccessShareLock);
+}
+
+}  // namespace vext::hnsw
+
+extern "C" {
+PG_FUNCTION_INFO_V1(vectorext_index_stats);
+PGDLLEXPORT Datum vectorext_index_stats(PG_FUNCTION_ARGS);
+
+Datum vectorext_index_stats(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    vext::hnsw::index_stats(PG_GETARG_OID(0), reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    return static_cast<Datum>(0);
+}
+}

@@ -1,0 +1,178 @@
+# Builds by several processes: the same graph as by one, and no hang whatever happens to the workers.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use VectorExt;
+
+my $node = new_server('main', 'maintenance_work_mem = 64MB', 'shared_buffers = 32MB', 'max_worker_processes = 12',
+	'max_parallel_workers = 8', 'max_parallel_maintenance_workers = 8', 'log_temp_files = 0');
+make_items($node, 1, 8000, dims => 64);
+# more rows of some codes
+$node->safe_psql('postgres', 'INSERT INTO items SELECT 10000 + i, vec(i % 5, 64) FROM generate_series(1, 200) i');
+
+sub fingerprint
+{
+	my ($name) = @_;
+	$name //= 'items_idx';
+	return $node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('$name') WHERE name = 'fingerprint'");
+}
+
+# Builds with a number of workers; gives (the fingerprint, what was said).
+sub build
+{
+	my ($workers, %o) = (@_);
+	my $with = $o{with} ? "WITH ($o{with})" : '';
+	my ($rc, $out, $err) = $node->psql('postgres', ($o{before} // '') . "; DROP INDEX IF EXISTS items_idx;
+		ALTER TABLE items SET (parallel_workers = $workers);
+		CREATE INDEX items_idx ON items USING hnsw (embedding " . ($o{ops} // 'vector_l2_ops') . ") $with");
+	is($rc, 0, "build with $workers workers" . ($o{name} // '')) or diag $err;
+	return (fingerprint(), $err);
+}
+
+# ---- the same graph ------------------------------------------------------------------------------
+my ($alone) = build(0);
+like($alone, qr/^[0-9a-f]{16}$/, 'a fingerprint');
+foreach my $workers (1, 2, 4, 0)
+{
+	my ($same, $said) = build($workers);
+	is($same, $alone, "the same graph with $workers workers");
+	unlike($said, qr/NOTICE:  index is built/, 'all planned workers came');
+}
+my $recall = recall($node, dims => 64);
+cmp_ok($recall, '>=', 0.97, "recall of a parallel build ($recall)");
+is(misses($node, 'id % 4 = 0'), 0, 'rows are reachable');
+foreach my $kind ([ 'vector_cosine_ops', '' ], [ 'vector_ip_ops', 'm = 4' ], [ 'vector_l1_ops', "m = 40, ef_construction = 100, quantization = 'none'" ])
+{
+	my ($one) = build(0, ops => $kind->[0], with => $kind->[1]);
+	my ($three) = build(2, ops => $kind->[0], with => $kind->[1]);
+	is($three, $one, "the same graph: $kind->[0] $kind->[1]");
+	isnt($one, $alone, 'and another one than before');
+}
+
+# Codes of sparse vectors differ in size.
+$node->safe_psql('postgres', "CREATE TABLE sparse AS SELECT id, (SELECT array_agg(CASE WHEN hashint8(id + i) % 3 = 0 THEN x ELSE 0 END)
+	FROM unnest(embedding::real[]) WITH ORDINALITY u(x, i))::vector::sparsevec(64) AS s FROM items WHERE id <= 3000;
+	ALTER TABLE sparse SET (parallel_workers = 2); CREATE INDEX sparse_idx ON sparse USING hnsw (s sparsevec_cosine_ops)");
+my $sparse = fingerprint('sparse_idx');
+$node->safe_psql('postgres', "ALTER TABLE sparse SET (parallel_workers = 0); REINDEX INDEX sparse_idx");
+is(fingerprint('sparse_idx'), $sparse, 'the same graph of sparse vectors');
+is($node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('sparse_idx') WHERE name = 'rows'"), 3000, 'with all rows');
+
+# Codes and their copy together do not fit: they go by a temporary file.
+my ($by_file, $said) = build(2, before => "SET maintenance_work_mem = '2400kB'", name => ', little memory');
+unlike($said, qr/no longer fits/, 'the graph fits');
+is($by_file, $alone, 'the same graph by way of a file');
+ok(log_of($node) =~ /temporary file: .*size 67\d{4}/, 'a file it was');
+
+# ---- what does not fit -----------------------------------------------------------------------------
+(undef, $said) = build(2, before => "SET maintenance_work_mem = '1MB'", name => ', too little memory');
+like($said, qr/NOTICE:  hnsw graph no longer fits into maintenance_work_mem after \d+ tuples/, 'a notice');
+$recall = recall($node, dims => 64);
+cmp_ok($recall, '>=', 0.95, "recall of a build beyond maintenance_work_mem ($recall)");
+is(misses($node, 'id % 4 = 0'), 0, 'rows are reachable');
+
+# ---- CONCURRENTLY, while rows come ----------------------------------------------------------------
+$node->safe_psql('postgres', 'DROP INDEX items_idx');
+my $writer = background($node, map { "INSERT INTO items SELECT 20000 + $_ * 100 + i, vec(20000 + $_ * 100 + i, 64) FROM generate_series(1, 20) i" } 1 .. 40);
+$node->safe_psql('postgres', 'CREATE INDEX CONCURRENTLY items_idx ON items USING hnsw (embedding vector_l2_ops)');
+is(finish($writer), 0, 'inserts during CREATE INDEX CONCURRENTLY');
+is($node->safe_psql('postgres', "SELECT indisvalid FROM pg_index WHERE indexrelid = 'items_idx'::regclass"), 't', 'the index is valid');
+is(misses($node, 'id % 4 = 0 OR id > 20000'), 0, 'no row is missing');
+is(duplicates($node, dims => 64), 0, 'no row is there twice');
+is($node->safe_psql('postgres', "SELECT (SELECT value FROM vectorext_index_stats('items_idx') WHERE name = 'rows')::int = count(*) FROM items"), 't',
+	'the index has as many rows as the table');
+$node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY items_idx');
+$node->safe_psql('postgres', 'DELETE FROM items WHERE id > 20000; VACUUM items');
+
+# ---- errors, workers that end, cancelling ---------------------------------------------------------
+$node->safe_psql('postgres', q{CREATE FUNCTION bad(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
+	$$ BEGIN IF vector_norm(v) > 0 AND v = vec(7777, 64) THEN RAISE 'a bad row'; END IF; RETURN v; END $$});
+my (undef, undef, $err) = $node->psql('postgres', 'CREATE INDEX bad_idx ON items USING hnsw ((bad(embedding)::vector(64)) vector_l2_ops)');
+like($err, qr/a bad row/, 'an expression that raises');
+(undef, undef, $err) = $node->psql('postgres', 'CREATE INDEX bad_idx ON items USING hnsw ((embedding::vector(3)) vector_l2_ops)');
+like($err, qr/expected 3 dimensions, not 64/, 'rows of other dimensions');
+
+my $slow = "SET application_name = 'victim'; CREATE INDEX slow_idx ON items USING hnsw (embedding vector_l2_ops) WITH (m = 100, ef_construction = 1000)";
+my $workers = "SELECT count(*) >= 1 FROM pg_stat_activity WHERE backend_type = 'parallel worker'";
+my $nobody = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' OR application_name = 'victim'";
+foreach my $whom ('terminate worker', 'cancel worker', 'cancel leader', 'terminate leader')
+{
+	my ($how, $who) = split / /, $whom;
+	my $session = background($node, $slow);
+	ok(wait_for($node, $workers), "$whom: there are workers");
+	is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND query ~ 'slow_idx'"), 't', 'which say what they do')
+	  if $how eq 'terminate' && $who eq 'worker';
+	my $begin = time;
+	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
+		($who eq 'leader' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
+	isnt(finish($session), 0, "$whom: the build ends");
+	like($session->{err}, qr/canceling statement due to user request|terminating (background worker|connection|parallel worker)/, 'with an error that says why');
+	cmp_ok(time - $begin, '<', 3, 'at once');
+	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+}
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'slow_idx'"), 0, 'no half-made index');
+
+# In every phase, which says how much there is to do.
+$node->safe_psql('postgres', q{CREATE FUNCTION slow(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
+	$$ BEGIN PERFORM pg_sleep(0.001); RETURN v; END $$});
+my %slow = ('loading tuples' => $slow =~ s/\(embedding/((slow(embedding)::vector(64))/r, 'building graph' => $slow);
+foreach my $phase (sort keys %slow)
+{
+	my $session = background($node, $slow{$phase});
+	ok(wait_for($node, "SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase ~ '$phase'
+		AND tuples_done > 0 AND tuples_total BETWEEN tuples_done AND 9000"), "$phase: how far");
+	my $begin = time;
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+	isnt(finish($session), 0, "cancelled while $phase");
+	cmp_ok(time - $begin, '<', 3, 'at once');
+}
+my ($again) = build(4, name => ' after all that');
+$node->safe_psql('postgres', 'VACUUM FULL items');
+is((build(2))[0], (build(0))[0], 'the same graph again');
+
+# What exceeds the memory is inserted by all, too.
+$node->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 2)');
+$slow = "SET maintenance_work_mem = '1MB'; $slow";
+foreach my $how ('terminate', 'cancel')
+{
+	my $session = background($node, split /; /, $slow);
+	ok(wait_for($node, "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'loading tuples'
+		AND p.tuples_done > 0 AND a.backend_type = 'parallel worker'"), "$how: workers insert");
+	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
+		($how eq 'cancel' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
+	isnt(finish($session), 0, 'and the build ends');
+	like($session->{err}, qr/ERROR:  (canceling|terminating)/, 'with an error that says why');
+	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+}
+
+# ---- UNLOGGED -----------------------------------------------------------------------------------
+$node->safe_psql('postgres', 'CREATE UNLOGGED TABLE u (LIKE items); ALTER TABLE u SET (parallel_workers = 2);
+	INSERT INTO u SELECT * FROM items ORDER BY id; CREATE INDEX u_idx ON u USING hnsw (embedding vector_l2_ops)');
+my $unlogged = fingerprint('u_idx');
+is($node->safe_psql('postgres', "ALTER TABLE u SET (parallel_workers = 0); REINDEX INDEX u_idx;
+	SELECT value FROM vectorext_index_stats('u_idx') WHERE name = 'fingerprint'"), $unlogged, 'the same graph over an unlogged table');
+
+# ---- crash --------------------------------------------------------------------------------------
+my $before = (build(2))[0];
+my $answers = answers($node, dims => 64);
+$node->stop('immediate');
+$node->start;
+is(fingerprint(), $before, 'the same graph after a crash');
+is(answers($node, dims => 64), $answers, 'and the same answers');
+is($node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('u_idx') WHERE name = 'rows'"), 0, 'the unlogged index is empty');
+
+# ---- no workers to be had --------------------------------------------------------------------------
+$node->append_conf('postgresql.conf', 'max_worker_processes = 0');
+$node->restart;
+my ($none, $notice) = build(2, name => ' where there are none');
+is($none, $before, 'the same graph');
+like($notice, qr/NOTICE:  index is built with 0 of 2 planned parallel workers/, 'and a notice');
+
+log_is_clean($node);
+$node->stop;
+done_testing();

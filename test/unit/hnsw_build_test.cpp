@@ -1,0 +1,234 @@
+// The build of a graph in memory: the same graph by any number of participants, reachable, and good.
+#include "hnsw/hnsw_build_graph.h"
+
+#include <algorithm>
+#include <barrier>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/vec.h"
+#include "hnsw/hnsw_order.h"
+#include "simd/kernels.h"
+#include "test_util.h"
+
+using namespace vext;
+using namespace vext::hnsw;
+using vext::test::Random;
+
+namespace {
+
+// Nothing is freed, as in a memory context; what is allocated can be reached from here.
+std::mutex allocations_lock;
+std::vector<void*>& allocations = *new std::vector<void*>;  // not destroyed at exit
+
+struct Malloc {
+    void* resize(void* old, size_t bytes) const {
+        std::lock_guard<std::mutex> hold{allocations_lock};
+        allocations.push_back(realloc(old, bytes));
+        return allocations.back();
+    }
+};
+template <typename T>
+using Vec = BasicVec<T, Malloc>;
+
+struct Team {
+    size_t part_count;
+    size_t parts() const { return part_count; }
+    void step(size_t) const {}
+};
+using Builder = GraphBuilder<Vec, Malloc, Team>;
+
+constexpr uint32_t kDim = 24;
+
+struct Built {
+    std::vector<char> memory;
+    MemoryGraph graph{};
+};
+
+// Vectors in clusters, some of which are tight.
+std::vector<float> clustered(size_t n) {
+    Random random{7};
+    std::vector<float> centers(20 * kDim), x(n * kDim);
+    for (float& v : centers) v = static_cast<float>(random.between(-3, 3));
+    for (size_t i = 0; i < n; i++) {
+        size_t c = random.next() % 20;
+        for (size_t d = 0; d < kDim; d++) {
+            x[i * kDim + d] = centers[c * kDim + d] + static_cast<float>(random.between(-1, 1) * (c < 5 ? 0.01 : 1));
+        }
+    }
+    return x;
+}
+
+// `late`: in which phase the last thread comes in.
+Built build(const std::vector<float>& x, const GraphParameters& p, size_t threads, uint32_t late = 0) {
+    size_t n = x.size() / kDim;
+    Built b;
+    std::vector<uint8_t> levels(n);
+    for (size_t i = 0; i < n; i++) levels[i] = static_cast<uint8_t>(level_of_nth(i, p.m));
+    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim));
+    b.memory.assign(b.graph.place(nullptr, nullptr) + 64, static_cast<char>(0xEE));
+    auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(b.memory.data()) + 63) / 64 * 64);
+    b.graph.place(base, nullptr);
+    std::copy(levels.begin(), levels.end(), b.graph.levels);
+    std::vector<float> scratch(kDim);
+    for (size_t i = 0; i < n; i++) {
+        p.codec->encode(&x[i * kDim], kDim, scratch.data(), b.graph.codes + i * b.graph.stride);
+    }
+    b.graph.plan();
+    std::barrier<> barrier(static_cast<ptrdiff_t>(threads));
+    auto run = [&](size_t me) {
+        Team team{threads == 1 ? 1 : 4 * threads};
+        Builder builder{Malloc{}, b.graph, team};
+        for (uint32_t phase = 0; phase < builder.phases(); phase++) {
+            if (me == 0 || me + 1 < threads || phase >= late) builder.work(phase);
+            barrier.arrive_and_wait();
+        }
+        if (me == 0) builder.connect(Malloc{});
+    };
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < threads; i++) others.emplace_back(run, i);
+    run(0);
+    for (std::thread& t : others) t.join();
+    return b;
+}
+
+bool same(const MemoryGraph& a, const MemoryGraph& b) {
+    if (a.n != b.n || a.entry() != b.entry()) return false;
+    for (uint32_t node = 0; node < a.n; node++) {
+        for (int level = 0; level <= a.levels[node]; level++) {
+            const uint32_t *x = a.row(node, level), *y = b.row(node, level);
+            if (!std::equal(x, x + 1 + MemoryGraph::count(x), y)) return false;
+        }
+    }
+    return true;
+}
+
+void check_rows(const MemoryGraph& g) {
+    std::vector<uint8_t> reached(g.n);
+    std::vector<uint32_t> queue{g.entry()};
+    reached[g.entry()] = 1;
+    for (size_t head = 0; head < queue.size(); head++) {
+        const uint32_t* row = g.row(queue[head], 0);
+        for (uint32_t i = 1; i <= MemoryGraph::count(row); i++) {
+            if (!reached[row[i]]) reached[row[i]] = 1, queue.push_back(row[i]);
+        }
+    }
+    CHECK(queue.size() == g.n);
+    for (uint32_t node = 0; node < g.n; node++) {
+        for (int level = 0; level <= g.levels[node]; level++) {
+            const uint32_t* row = g.row(node, level);
+            uint32_t count = MemoryGraph::count(row);
+            CHECK(count <= g.p.max_links(level) && MemoryGraph::settled(row) <= count);
+            std::vector<uint32_t> sorted(row + 1, row + 1 + count);
+            std::sort(sorted.begin(), sorted.end());
+            CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+            for (uint32_t link : sorted) CHECK(link < g.n && link != node && g.levels[link] >= level);
+        }
+    }
+}
+
+// Neighbours that are said to be settled are what the heuristic would choose of them.
+void check_settled(const MemoryGraph& g) {
+    for (uint32_t node = 0; node < g.n; node += 7) {
+        const uint32_t* row = g.row(node, 0);
+        uint32_t settled = MemoryGraph::settled(row);
+        std::vector<Neighbor> all(settled), chosen(settled);
+        codec::Query query;
+        g.p.codec->prepare(g.code(node), kDim, &query);
+        for (uint32_t i = 0; i < settled; i++) {
+            all[i] = {0, row[1 + i], g.code(row[1 + i])};
+            g.p.codec->score(query, &all[i].code, 1, &all[i].key);
+        }
+        CHECK(std::is_sorted(all.begin(), all.end(), nearer));
+        CHECK(select_neighbors(*g.p.codec, kDim, {all.data(), settled}, settled, settled, chosen.data()) == settled);
+    }
+}
+
+double recall(const MemoryGraph& g, size_t ef) {
+    Malloc source;
+    BuildSearch<Vec> search{source, g};
+    size_t found = 0, wanted = 0;
+    for (uint32_t node = 0; node < g.n; node += 37) {
+        std::vector<codec::Key> keys(g.n);
+        codec::Query query;
+        g.p.codec->prepare(g.code(node), kDim, &query);
+        for (uint32_t i = 0; i < g.n; i++) {
+            const uint8_t* code = g.code(i);
+            g.p.codec->score(query, &code, 1, &keys[i]);
+        }
+        std::nth_element(keys.begin(), keys.begin() + 9, keys.end());
+        search.start(node, g.entry(), ef);
+        for (;;) {
+            while (search.turn()) {
+            }
+            if (search.level() == 0) break;
+            search.step_down();
+        }
+        std::vector<uint32_t> nodes;
+        for (size_t i = 0; i < search.found().size(); i++) nodes.push_back(search.found().node(i));
+        for (size_t i = 0; i < 10; i++) found += search.found().key(i) <= keys[9];
+        std::sort(nodes.begin(), nodes.end());
+        CHECK(std::adjacent_find(nodes.begin(), nodes.end()) == nodes.end());
+        wanted += 10;
+    }
+    return static_cast<double>(found) / static_cast<double>(wanted);
+}
+
+void test_pool() {
+    Malloc source;
+    BuildPool<Vec> pool{source};
+    Random random{3};
+    for (int round = 0; round < 200; round++) {
+        size_t ef = 1 + random.next() % 40;
+        pool.reset(ef);
+        std::vector<std::pair<float, uint32_t>> all;
+        for (uint32_t node = 0; node < 100; node++) {
+            // both signs, and equal keys
+            all.push_back({static_cast<float>(static_cast<int>(random.next() % 50) - 25) / 4, node});
+            pool.offer(all.back().first, node);
+            if (node % 3 == 0) pool.offer(all.back().first, node);
+            if (node % 5 == 0) pool.next();
+        }
+        std::sort(all.begin(), all.end());
+        CHECK(pool.size() == ef);
+        for (size_t i = 0; i < ef; i++) CHECK(pool.key(i) == all[i].first && pool.node(i) == all[i].second);
+    }
+}
+
+}  // namespace
+
+int main() {
+    test_pool();
+    simd::select(simd::Level::automatic);
+    std::vector<float> x = clustered(3000);
+    for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product}) {
+        GraphParameters p{kDim, 8, 60, codec::find(codec::CodecId::sq8, codec::Element::f32, metric)};
+        test::context("metric %d", static_cast<int>(metric));
+        Built one = build(x, p, 1);
+        check_rows(one.graph);
+        for (size_t threads : {2, 3, 5}) CHECK(same(one.graph, build(x, p, threads).graph));
+        CHECK(same(one.graph, build(x, p, 2, 40).graph));
+        CHECK(same(one.graph, build(x, p, 3, 77).graph));
+        if (metric == codec::Metric::l2) {
+            check_settled(one.graph);
+            double r = recall(one.graph, 60);
+            CHECK(r > 0.98, "recall %.4f", r);
+        }
+        Vec<uint32_t> order{Malloc{}}, queue{Malloc{}};
+        Vec<uint8_t> placed{Malloc{}};
+        page_order(one.graph, 13, order, queue, placed, [] {});
+        std::sort(order.begin(), order.end());
+        for (uint32_t i = 0; i < one.graph.n; i++) CHECK(order.size() == one.graph.n && order[i] == i);
+    }
+    // Hardly anything.
+    GraphParameters p{kDim, 2, 4, codec::find(codec::CodecId::none, codec::Element::f32, codec::Metric::l2)};
+    for (size_t n : {0, 1, 2, 3, 70}) {
+        std::vector<float> few(x.begin(), x.begin() + static_cast<ptrdiff_t>(n * kDim));
+        Built one = build(few, p, 1);
+        if (n == 0) CHECK(one.graph.entry() == kNoNode);
+        if (n > 0) check_rows(one.graph);
+        CHECK(same(one.graph, build(few, p, 4).graph));
+    }
+    return test::finish("hnsw_build_test");
+}
