@@ -284,10 +284,13 @@ class Bench(Changes, Conditions):
         if ids != [x for i in range(n) for x in answers[i]]:
             self.warn(f'{engine.name}: the timed statement and the recall statement gave different rows')
 
-    def script(self):
-        """pgbench's: all queries in order, each client from another one on. Variable i is the one before the first."""
+    def script(self, pipeline=1):
+        """pgbench's: all queries in order, each client from another one on. Variable i is the one before the first. A
+        transaction is as many queries as `pipeline` says, sent together."""
         n = len(self.data.queries)
-        return (f'\\set i (:i + 1) % {n}\n\\set j (:i + :client_id * 97) % {n}\n' + self.statement('(SELECT q FROM queries WHERE id = :j)') + ';\n')
+        sets = ''.join(f'\\set i (:i + 1) % {n}\n\\set j{k} (:i + :client_id * 97) % {n}\n' for k in range(pipeline))
+        queries = ''.join(self.statement(f'(SELECT q FROM queries WHERE id = :j{k})') + ';\n' for k in range(pipeline))
+        return sets + (queries if pipeline == 1 else f'\\startpipeline\n{queries}\\endpipeline\n')
 
     def qps(self, engine, knob):
         """(queries a second, share of the time waiting for a CPU): the least disturbed of at most three measurements."""
@@ -296,8 +299,9 @@ class Bench(Changes, Conditions):
             if isinstance(engine, Hnswlib):
                 tps, wait = engine.qps(knob, self.o.k, self.o.seconds)
             else:
-                tps, wait = self.cluster.pgbench(database(engine), self.script(), engine.search(knob), seconds=self.o.seconds,
+                tps, wait = self.cluster.pgbench(database(engine), self.script(self.o.pipeline), engine.search(knob), seconds=self.o.seconds,
                                                  clients=self.o.clients, variables=['i=0'])
+                tps *= self.o.pipeline
             if best is None or (wait or 0) < best[1]:
                 best = (tps, wait or 0)
             if (wait or 0) <= DISTURBED or self.o.clients > 1:

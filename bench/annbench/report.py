@@ -73,7 +73,7 @@ class Report:
         self.title = f'{data.name}: {data.rows} x {data.dim}, {options.metric}'
         kind = f'lists = {lists(options)}' if options.index == 'ivfflat' else f'm = {options.m}'
         self.settings = (f'{kind}, shared_buffers {options.shared_buffers}, maintenance_work_mem {options.maintenance_work_mem}, '
-                         f'{options.rounds} alternating rounds of {options.seconds} s' + (', enable_seqscan off' if options.no_seqscan else ''))
+                         f'{options.rounds} alternating rounds of {options.seconds} s' + (f', {options.pipeline} queries to a pipeline' if options.pipeline > 1 else '') + (', enable_seqscan off' if options.no_seqscan else ''))
         self.json = dict(title=self.title, machine=self.machine, settings=self.settings, command=options.command, versions=versions, dataset=data.name, rows=data.rows, dim=data.dim,
                          options={k: v for k, v in vars(options).items()}, clauses={})
 
