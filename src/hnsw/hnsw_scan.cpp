@@ -21,7 +21,7 @@ namespace {
 
 // The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
 // past the beam, which were scored anyway, answer that without another search.
-size_t spare_entries(size_t ef) { return 4 + ef / 16; }
+size_t spare_entries(size_t ef) { return 8 + ef / 2; }
 
 constexpr size_t kMaxBatch = 65535;
 
@@ -54,9 +54,9 @@ bool farther_run(const Run& a, const Run& b) { return a.distance > b.distance; }
 
 struct Scan {
     Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
-        : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory),
-          spilled(memory), left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory),
-          ahead(scan->heapRelation), ranked(memory) {}
+        : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
+          left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory), ahead(scan->heapRelation),
+          ranked(memory) {}
 
     IndexScanDesc desc;
     MemoryContext context;
@@ -74,7 +74,7 @@ struct Scan {
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
     Result current{};
-    Run run{};                  // of the current node; fingerprint 0: none yet
+    Run run{};                    // of the current node; fingerprint 0: none yet
     bool distance_known = false;  // of the rows at hand: that of the run
     ArenaVec<Run> runs;           // a heap: put off
     index::HeapAhead ahead;
@@ -82,9 +82,11 @@ struct Scan {
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     size_t ef = 0;
     index::OrderKeeper order;
-    float beyond = HUGE_VALF;  // the least bound that the batch left to the next one
-    bool drained = false;      // no further batch
-    index::OrderBy by{};       // every_row: block by block
+    float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
+    size_t spares = 0;           // of the pool, behind the beam: not handed out yet
+    float ceiling = -HUGE_VALF;  // the upper bound that mirrors the beam's bounds
+    bool drained = false;        // no further batch
+    index::OrderBy by{};         // every_row: block by block
 
     // Gives back what is not memory alone.
     void release() {
@@ -118,27 +120,34 @@ void leave_rest(Scan& s, size_t n) {
     for (size_t i = n; i < s.pool.size(); i++) {
         HnswStore::Found f;
         if (i < n + kFirst && s.store.read_result(s.pool[i].node, &f)) s.beyond = std::min(s.beyond, f.bound);
-        s.spilled.push_back(s.pool[i]);
+        if (s.spares == 0) s.spilled.push_back(s.pool[i]);
     }
     double least = std::max<double>(s.beyond, s.order.last());
     for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
 }
 
-// The first n of the pool become the results, the rest goes back to where it came from.
+// The first n of the pool become the results, the rest goes back to where it came from, or is spare.
 void take_results(Scan& s, size_t n) {
     s.results.clear();
+    s.ceiling = -HUGE_VALF;
     n = std::min(n, s.pool.size());
-    float ceiling = -HUGE_VALF;
-    for (size_t i = 0; i < std::min(n, s.ef); i++) ceiling = std::max(ceiling, add_result(s, s.pool[i].node));
-    // A spare entry may lie far off, with nearer ones not found yet. A bound just above the beam's distances is a
-    // bound too, lets the executor hand out the beam, and leaves room for what the next batch finds.
-    size_t beam = s.results.size();
-    for (size_t i = s.ef; i < n; i++) {
+    for (size_t i = 0; i < n; i++) s.ceiling = std::max(s.ceiling, add_result(s, s.pool[i].node));
+    leave_rest(s, n);
+    sort_results(s);
+}
+
+// The executor asks for more than the beam: most often only to see that a last row may be handed out. A spare entry may
+// lie far off, with nearer ones not found yet. A bound just above the beam's distances is a bound too, lets the
+// executor hand out the beam, and leaves room for what the next batch finds.
+void take_spares(Scan& s) {
+    s.results.clear();
+    for (size_t i = s.pool.size() - s.spares; i < s.pool.size(); i++) {
         add_result(s, s.pool[i].node);
         if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
     }
-    for (size_t i = beam; i < s.results.size(); i++) s.results[i].bound = std::min(s.results[i].bound, ceiling);
-    leave_rest(s, n);
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, s.ceiling);
+    s.spares = 0;
+    s.beyond = HUGE_VALF;
     sort_results(s);
 }
 
@@ -154,7 +163,8 @@ void first_batch(Scan& s) {
     size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
     // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
-    size_t most = iterative ? s.pool.size() : static_cast<size_t>(settings.ef_search);
+    size_t most = iterative ? s.ef : static_cast<size_t>(settings.ef_search);
+    if (spare > 0 && s.pool.size() > s.ef) s.spares = s.pool.size() - s.ef;
     take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : most);
     s.drained = !iterative;
 }
@@ -231,10 +241,10 @@ uint32 read_posting(Scan& s) {
     return posting->uniform ? *fingerprint_of(posting) : 0;
 }
 
-// Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound is
-// not below their distance, and so would take in all before it hands out the first. Where one vector is all that is left
-// of a node behind its first chunk, its distance is looked up once; the rows are handed out with it when they are due,
-// and need no recheck. False: no row of the chunk at hand is due.
+// Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound
+// is not below their distance, and so would take in all before it hands out the first. Where one vector is all that is
+// left of a node behind its first chunk, its distance is looked up once; the rows are handed out with it when they are
+// due, and need no recheck. False: no row of the chunk at hand is due.
 bool weigh_chunk(Scan& s, SlotNumber chunk, uint32 fingerprint) {
     s.distance_known = false;
     bool lazy = !s.by.every_row && s.rerank == nullptr && !s.index.codec->exact;
@@ -339,7 +349,7 @@ bool next_node(Scan& s) {
                 if (!next_page_of_nodes(s)) return false;
             } else {
                 if (s.drained) return false;
-                next_batch(s);
+                s.spares > 0 ? take_spares(s) : next_batch(s);
                 continue;
             }
         }
@@ -359,9 +369,7 @@ bool next_node(Scan& s) {
     }
 }
 
-bool next_row(Scan& s) {
-    return s.next_row < s.rows.size() || read_postings(s) || next_node(s);
-}
+bool next_row(Scan& s) { return s.next_row < s.rows.size() || read_postings(s) || next_node(s); }
 
 // ---- rows in the order of their own distances ---------------------------------------------------------
 
