@@ -107,7 +107,7 @@ void init_access_method() {
     add_int_reloption(option_kind, "ef_construction", "Size of the dynamic candidate list for construction",
                       kDefaultEfConstruction, 4, 1000, AccessExclusiveLock);
     add_enum_reloption(option_kind, "quantization", "How the index stores vectors", kQuantizations,
-                       0, "Valid values are \"none\" and \"sq8\".",
+                       0, "Valid values are \"none\", \"sq8\" and \"sq4\".",
                        AccessExclusiveLock);
 
     DefineCustomIntVariable("hnsw.ef_search", "Sets the size of the dynamic candidate list for search",

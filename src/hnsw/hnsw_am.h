@@ -21,7 +21,7 @@ struct Settings {
 extern Settings settings;
 
 inline constexpr int kDefaultM = 16;
-inline constexpr int kDefaultEfConstruction = 64;
+inline constexpr int kDefaultEfConstruction = 100;
 
 HnswOptions read_options(Relation index);
 
