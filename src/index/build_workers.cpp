@@ -65,6 +65,7 @@ void launch_workers(ParallelContext* context) {
     int wanted = context->nworkers;
     LaunchParallelWorkers(context);
     int started = count_started(context);
+    ereport(DEBUG1, errmsg("using %d parallel workers", started));
     if (started < wanted) {
         ereport(NOTICE, errmsg("index is built with %d of %d planned parallel workers", started, wanted),
                 errhint("Increase max_parallel_workers or max_worker_processes."));
