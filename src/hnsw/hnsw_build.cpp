@@ -81,7 +81,7 @@ struct Build {
 };
 
 void create_meta_page(Relation rel, ForkNumber fork, const HnswMeta& meta) {
-    page::create_first_page(rel, fork, [&](Page page) { init_meta_page(page, meta); });
+    page::create_first_page(rel, fork, [&](Page page) { page::init_meta_page(page, meta); });
 }
 
 // ---- rows ------------------------------------------------------------------------------------------

@@ -55,13 +55,6 @@ const char* smaller_codec(const codec::Codec& codec) {
 
 }  // namespace
 
-HnswMeta* meta_of(Page page) { return reinterpret_cast<HnswMeta*>(page::slot_at(page, kMetaShape, 0)); }
-
-void init_meta_page(Page page, const HnswMeta& meta) {
-    page::init_page(page, kMetaShape);
-    *meta_of(page) = meta;
-}
-
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
     uint32 dimensions = index::column_dimensions(rel);
@@ -103,15 +96,7 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     *index = {};
     index->rel = rel;
     HnswMeta& meta = index->meta;
-    {
-        pg::Pin pin{ReadBuffer(rel, format::kHnswMetaBlock)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        // An index that another extension or a later version wrote must not be read past its page header.
-        if (!page::has_kind(pin.page(), PageKind::meta)) return "Its first page is not a metapage of vectorext.";
-        meta = *meta_of(pin.page());
-    }
-    if (meta.magic != format::kHnswMagic) return "Its metapage has another magic number.";
-    if (meta.version != format::kHnswVersion) return "It was written by another version.";
+    if (const char* problem = page::read_meta(rel, format::kHnswMagic, format::kHnswVersion, &meta)) return problem;
     index->codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
                                static_cast<codec::Metric>(meta.metric));
     if (index->codec == nullptr) return "Its codec is not known to this version.";

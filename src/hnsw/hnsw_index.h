@@ -9,6 +9,7 @@
 #include "format/hnsw_format.h"
 #include "hnsw/hnsw_graph.h"
 #include "page/run_page.h"
+#include "page/meta_page.h"
 #include "page/slot_page.h"
 
 namespace vext::hnsw {
@@ -31,7 +32,6 @@ struct HnswLayout {
     SlotShape nodes, base_links, upper_links, postings;
 };
 
-inline constexpr SlotShape kMetaShape = {format::PageKind::meta, sizeof(format::HnswMeta), 1};
 
 struct HnswIndex {
     Relation rel;
@@ -85,8 +85,7 @@ struct EntryPoint {
 };
 EntryPoint read_entry(Relation rel);
 
-format::HnswMeta* meta_of(Page page);
-void init_meta_page(Page page, const format::HnswMeta& meta);
+inline format::HnswMeta* meta_of(Page page) { return page::meta_at<format::HnswMeta>(page); }
 
 // What HnswNode.mark of a node is in all its lives.
 inline uint32 mark_of(const HnswIndex& index, SlotNumber number) {

@@ -214,7 +214,7 @@ bool still_there(Scan& s, const Result& c) {
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     uint32 slot = nodes.slot(c.node);
     const HnswNode* node = node_at(s.index, pin.page(), slot);
-    return has_node(s.index, pin.page(), slot) && (node->generation & 0x7FFFFFFF) == c.generation;
+    return has_node(s.index, pin.page(), slot) && node->generation == c.generation;
 }
 
 // Appends the rows of the next chunk. Gives the fingerprint that they have in common with all rows behind them, or 0.
@@ -332,8 +332,8 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back({NAN, nodes.number(s.next_block, i), node->generation & 0x7FFFFFFF, node->tid,
-                                 node->posting, InvalidBuffer});
+            s.results.push_back(
+                {NAN, nodes.number(s.next_block, i), node->generation, node->tid, node->posting, InvalidBuffer});
         }
     }
     return true;

@@ -48,7 +48,7 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     index_.codec->score(query_, &code, 1, &key);
     found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
     found->estimate = index_.codec->lower_bound(query_, key, 0);
-    found->generation = node->generation & 0x7FFFFFFF;
+    found->generation = node->generation;
     found->tid = node->tid;
     found->posting = node->posting;
     return true;

@@ -441,7 +441,7 @@ Build* new_build(Relation rel, const IvfOptions& options, MemoryContext context)
 }
 
 void write_first_page(Build& b) {
-    page::create_first_page(b.index.rel, b.fork, [&](Page page) { init_meta_page(page, b.index.meta); });
+    page::create_first_page(b.index.rel, b.fork, [&](Page page) { page::init_meta_page(page, b.index.meta); });
 }
 
 }  // namespace

@@ -69,13 +69,6 @@ const float* read_mean(const IvfIndex& index) {
 
 }  // namespace
 
-IvfMeta* meta_of(Page page) { return reinterpret_cast<IvfMeta*>(page::slot_at(page, kMetaShape, 0)); }
-
-void init_meta_page(Page page, const IvfMeta& meta) {
-    page::init_page(page, kMetaShape);
-    *meta_of(page) = meta;
-}
-
 IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
     if (meaning.element == codec::Element::sparse) {
@@ -125,15 +118,7 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     *index = {};
     index->rel = rel;
     IvfMeta& meta = index->meta;
-    {
-        pg::Pin pin{ReadBuffer(rel, format::kIvfMetaBlock)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        // An index that another extension or a later version wrote must not be read past its page header.
-        if (!page::has_kind(pin.page(), PageKind::meta)) return "Its first page is not a metapage of vectorext.";
-        meta = *meta_of(pin.page());
-    }
-    if (meta.magic != format::kIvfMagic) return "Its metapage has another magic number.";
-    if (meta.version != format::kIvfVersion) return "It was written by another version.";
+    if (const char* problem = page::read_meta(rel, format::kIvfMagic, format::kIvfVersion, &meta)) return problem;
     auto quantization = static_cast<CodecId>(meta.quantization);
     auto element = static_cast<codec::Element>(meta.element);
     auto metric = static_cast<codec::Metric>(meta.metric);

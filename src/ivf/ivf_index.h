@@ -7,6 +7,7 @@
 #include "codec/rabitq.h"
 #include "format/ivf_format.h"
 #include "ivf/ivf_space.h"
+#include "page/meta_page.h"
 #include "page/slot_page.h"
 
 namespace vext::ivf {
@@ -36,7 +37,7 @@ struct IvfLayout {
     uint32 entries_per_page() const { return blocks_per_page * kBlockRows; }
 };
 
-inline constexpr SlotShape kMetaShape = {PageKind::meta, sizeof(IvfMeta), 1};
+inline constexpr SlotShape kMetaShape = page::kMetaShape<format::IvfMeta>;
 
 struct IvfIndex {
     Relation rel;
@@ -64,8 +65,7 @@ IvfIndex open_index(Relation rel);
 // The same for who must go on: gives what is wrong, as a sentence, or nullptr.
 const char* try_open_index(Relation rel, IvfIndex* index);
 
-IvfMeta* meta_of(Page page);
-void init_meta_page(Page page, const IvfMeta& meta);
+inline format::IvfMeta* meta_of(Page page) { return page::meta_at<format::IvfMeta>(page); }
 
 // ---- slots and blocks on pages
 inline IvfList* list_at(const IvfIndex& index, Page page, uint32 list) {
