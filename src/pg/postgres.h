@@ -52,6 +52,7 @@ extern "C" {
 #include "parser/parse_node.h"
 #include "pgstat.h"
 #include "storage/barrier.h"
+#include "storage/buf_internals.h"
 #include "storage/buffile.h"
 #include "storage/bufmgr.h"
 #include "storage/dsm.h"
