@@ -53,6 +53,8 @@ void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
     uint32_t upcoming = pool.peek();
     if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
     store.score_into(links, fresh, pool);
+    uint32_t nearer = pool.peek();
+    if (nearer != upcoming && nearer != kNoNode) store.prefetch_links(nearer, level);
     store.check_interrupts();
 }
 
