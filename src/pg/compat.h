@@ -60,6 +60,13 @@ inline void read_exact(BufFile* file, void* to, size_t bytes) {
 #endif
 }
 
+// Around functions of indexes, as the server's own maintenance does it.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
+#endif
+}
+
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
