@@ -6,6 +6,7 @@
 // quantize_u8 the same everywhere, and cosine_sums the same as dot.
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <xsimd/xsimd.hpp>
 
 #include "simd/tables.h"
@@ -249,41 +250,55 @@ void pack_u8(const uint8_t* rows, size_t stride, size_t n, size_t dim, uint8_t* 
     }
 }
 
+// Calls step with the constants 0 to N - 1. Arrays that are indexed by them only are registers.
+template <class Step, size_t... I> VEXT_INLINE inline void each_constant(std::index_sequence<I...>, Step step) {
+    (step(std::integral_constant<size_t, I>{}), ...);
+}
+template <size_t N, class Step> VEXT_INLINE inline void unrolled(Step step) {
+    each_constant(std::make_index_sequence<N>{}, step);
+}
+
+// Four codes at p, or those that are left.
+VEXT_INLINE inline uint32_t four_codes(const uint8_t* p, size_t left) {
+    uint32_t word = 0;
+    if (left >= 4) {
+        memcpy(&word, p, 4);
+    } else {
+        for (size_t j = 0; j < left; j++) word |= uint32_t(p[j]) << 8 * j;
+    }
+    return word;
+}
+
 // `Queries` times `Blocks` of sixteen rows: as many sums as there are registers for, no adding across lanes.
 template <size_t Queries, size_t Blocks>
 VEXT_INLINE inline void multiply_tile(const uint8_t* const* queries, const uint8_t* packed, size_t dim, uint32_t* out,
                                       size_t out_stride) {
-    const size_t groups = (dim + 3) / 4, block_bytes = groups * 4 * kPackedRows;
-    Products sums[Queries][Blocks];
-    for (size_t q = 0; q < Queries; q++) {
+    const size_t block_bytes = (dim + 3) / 4 * 4 * kPackedRows;
+    Products sums[Queries * Blocks];
+    const uint8_t* query[Queries];
+    unrolled<Queries>([&](auto q) VEXT_INLINE {
+        query[q] = queries[q];
         const uint32_t offset = Products::kOffset * sum_u8(queries[q], dim);
-        for (size_t b = 0; b < Blocks; b++) sums[q][b] = Products::all(offset);
-    }
-    const auto step = [&](size_t i, const auto& load) VEXT_INLINE {
-        typename Products::Row rows[Blocks];
-        for (size_t b = 0; b < Blocks; b++) rows[b] = Products::load(packed + b * block_bytes + i * kPackedRows);
-        for (size_t q = 0; q < Queries; q++) {
-            const typename Products::Row four = Products::repeat(load(queries[q] + i));
-            for (size_t b = 0; b < Blocks; b++) sums[q][b].add(four, rows[b]);
-        }
-    };
-    const auto all_four = [](const uint8_t* p) VEXT_INLINE {
-        uint32_t word;
-        memcpy(&word, p, 4);
-        return word;
+        unrolled<Blocks>([&](auto b) VEXT_INLINE { sums[q * Blocks + b] = Products::all(offset); });
+    });
+    const auto step = [&](size_t i, size_t left) VEXT_INLINE {
+        Products::Row rows[Blocks];
+        unrolled<Blocks>([&](auto b) VEXT_INLINE {
+            rows[b] = Products::load(packed + b * block_bytes + i * kPackedRows);
+        });
+        unrolled<Queries>([&](auto q) VEXT_INLINE {
+            const Products::Row four = Products::repeat(four_codes(query[q] + i, left));
+            unrolled<Blocks>([&](auto b) VEXT_INLINE { sums[q * Blocks + b].add(four, rows[b]); });
+        });
     };
     size_t i = 0;
-    for (; i + 4 <= dim; i += 4) step(i, all_four);
-    if (i < dim) {
-        step(i, [=](const uint8_t* p) VEXT_INLINE {
-            uint32_t word = 0;
-            for (size_t j = 0; j < dim - i; j++) word |= uint32_t(p[j]) << 8 * j;
-            return word;
+    for (; i + 4 <= dim; i += 4) step(i, 4);
+    if (i < dim) step(i, dim - i);
+    unrolled<Queries>([&](auto q) VEXT_INLINE {
+        unrolled<Blocks>([&](auto b) VEXT_INLINE {
+            sums[q * Blocks + b].store(out + q * out_stride + b * kPackedRows);
         });
-    }
-    for (size_t q = 0; q < Queries; q++) {
-        for (size_t b = 0; b < Blocks; b++) sums[q][b].store(out + q * out_stride + b * kPackedRows);
-    }
+    });
 }
 
 template <size_t Queries>
@@ -302,7 +317,7 @@ VEXT_INLINE inline void multiply_rows(const uint8_t* const* queries, const uint8
 void dot_u8_matrix(const uint8_t* const* queries, size_t query_count, const uint8_t* packed, size_t n, size_t dim,
                    uint32_t* out) noexcept {
     size_t q = 0;
-    for (; q + 6 <= query_count; q += 6) multiply_rows<6>(queries + q, packed, n, dim, out + q * packed_rows(n));
+    for (; q + 4 <= query_count; q += 4) multiply_rows<4>(queries + q, packed, n, dim, out + q * packed_rows(n));
     for (; q < query_count; q++) multiply_rows<1>(queries + q, packed, n, dim, out + q * packed_rows(n));
 }
 
