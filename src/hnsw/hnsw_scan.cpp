@@ -126,6 +126,13 @@ void leave_rest(Scan& s, size_t n) {
     for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
 }
 
+void count_batch(Scan& s) {
+    index::ScanCounts& counts = index::counts_of(s.desc);
+    counts.visited = s.store.followed();
+    counts.scored = s.store.scored();
+    counts.batches++;
+}
+
 // The first n of the pool become the results, the rest goes back to where it came from, or is spare.
 void take_results(Scan& s, size_t n) {
     s.results.clear();
@@ -134,6 +141,7 @@ void take_results(Scan& s, size_t n) {
     for (size_t i = 0; i < n; i++) s.ceiling = std::max(s.ceiling, add_result(s, s.pool[i].node));
     leave_rest(s, n);
     sort_results(s);
+    count_batch(s);
 }
 
 // The executor asks for more than the beam: most often only to see that a last row may be handed out. A spare entry may

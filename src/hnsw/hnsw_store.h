@@ -107,6 +107,7 @@ public:
     LinkView view_row(Page page, const LinkRow& row);
 
     uint64 scored() const { return scored_; }
+    uint64 followed() const { return followed_; }
 
 private:
     // Where a node probably is in memory, or nullptr; asks for its page when it may not be there.
@@ -149,7 +150,7 @@ private:
     bool lock_codes_;
     codec::Query query_{};
     ArenaVec<uint64> table_;  // of the query
-    uint64 scored_ = 0;
+    uint64 scored_ = 0, followed_ = 0;
 };
 
 }  // namespace vext::hnsw

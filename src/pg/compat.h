@@ -73,6 +73,23 @@ inline void read_exact(BufFile* file, void* to, size_t bytes) {
 #endif
 }
 
+// Around functions of indexes, as the server's own maintenance does it.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
+#endif
+}
+
+// ERROR unless the caller may call the function.
+inline void check_may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    AclResult right = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+    AclResult right = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+    if (right != ACLCHECK_OK) aclcheck_error(right, OBJECT_FUNCTION, get_func_name(function));
+}
+
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
