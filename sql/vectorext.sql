@@ -1546,6 +1546,15 @@ CREATE FUNCTION vectorext_index_stats(index regclass, OUT name text, OUT value t
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 30 COST 1000;
 COMMENT ON FUNCTION vectorext_index_stats(regclass) IS 'what an index holds, what its parts take, and a fingerprint of its graph';
 
+CREATE FUNCTION vectorext_index_check(index regclass, heapallindexed boolean DEFAULT false,
+	OUT severity text, OUT block bigint, OUT slot integer, OUT message text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 COST 10000;
+COMMENT ON FUNCTION vectorext_index_check(regclass, boolean) IS 'whether an hnsw or ivfflat index is what it should be; by heapallindexed also that it has all rows of its table';
+
+CREATE FUNCTION vectorext_index_assert(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION vectorext_index_assert(regclass, boolean) IS 'an error unless vectorext_index_check finds none';
+
 CREATE FUNCTION vectorext_recall(index regclass, k integer DEFAULT 10, samples integer DEFAULT 100,
 	OUT recall double precision, OUT low double precision, OUT high double precision, OUT p50_ms double precision, OUT p99_ms double precision,
 	OUT setting text, OUT value integer, OUT queries integer, OUT rows bigint) RETURNS SETOF record
