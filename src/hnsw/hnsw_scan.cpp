@@ -145,6 +145,13 @@ void leave_rest(Scan& s, size_t n) {
     for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
 }
 
+void count_batch(Scan& s) {
+    index::ScanCounts& counts = index::counts_of(s.desc);
+    counts.visited = s.store.followed();
+    counts.scored = s.store.scored();
+    counts.batches++;
+}
+
 // The first n of the pool become the results, the rest is left to the next batch.
 void take_results(Scan& s, size_t n) {
     s.results.clear();
@@ -152,6 +159,7 @@ void take_results(Scan& s, size_t n) {
     for (size_t i = 0; i < n; i++) add_result(s, s.pool[i]);
     leave_rest(s, n);
     sort_results(s);
+    count_batch(s);
 }
 
 // The largest upper bound of the beam's nodes; each mirrors the lower one.

@@ -89,6 +89,7 @@ LinkView HnswStore::view_row(Page page, const LinkRow& row) {
 }
 
 size_t HnswStore::links(SlotNumber node, int level, uint32* out) {
+    followed_++;
     LinkRow row;
     if (!find_row(node, level, &row)) return 0;
     pg::Pin pin{reader_.pin(row.block, *row.shape)};

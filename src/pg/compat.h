@@ -67,6 +67,16 @@ inline void restrict_search_path() {
 #endif
 }
 
+// ERROR unless the caller may call the function.
+inline void check_may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    AclResult right = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+    AclResult right = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+    if (right != ACLCHECK_OK) aclcheck_error(right, OBJECT_FUNCTION, get_func_name(function));
+}
+
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
