@@ -14,6 +14,8 @@ help:
 	@echo "make install         install the extension into the server that PG_CONFIG names"
 	@echo "make install-as-vector    the same, and under the name vector, in pgvector's place (FORCE=1 sets its files aside)"
 	@echo "make uninstall-as-vector  takes the name away again"
+	@echo "make deb             Debian packages of it, into build/deb"
+	@echo "make dist            a zip for PGXN, into build/dist"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
@@ -94,10 +96,14 @@ SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -m
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
+DIST_DIR = build/dist
+dist:
+	docs/packaging/dist '$(DIST_DIR)'
+
 .PHONY: help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)
@@ -171,7 +177,11 @@ uninstall-as-vector:
 # tests install it into servers of their own
 installcheck: as-vector
 
-.PHONY: as-vector install-as-vector uninstall-as-vector
+DEB_DIR = build/deb
+deb: all as-vector
+	docs/packaging/deb '$(DEB_DIR)' '$(PG_CONFIG)'
+
+.PHONY: as-vector install-as-vector uninstall-as-vector deb
 
 -include $(OBJS:.o=.d)
 endif

@@ -160,20 +160,23 @@ private:
             prefetch_code(guessed[i]);
         }
         const uint8* codes[kTogether] = {};
-        SlotNumber there[kTogether];
-        codec::Key keys[kTogether];
+        size_t place[kTogether];
         size_t count = 0;
         for (size_t i = 0; i < n; i++) {
             codes[count] = glimpse(guessed[i], nodes[i]);
-            there[count] = nodes[i];
-            if (codes[count] != nullptr) {
-                count++;
+            place[count] = i;
+            count += codes[count] != nullptr;
+        }
+        codec::Key keys[kTogether];
+        index_.codec->score(query_, codes, count, keys);
+        // In their order, whatever was in memory: a search gives the same answers twice.
+        for (size_t i = 0, known = 0; i < n; i++) {
+            if (known < count && place[known] == i) {
+                pool.insert({keys[known++], nodes[i]});
             } else if (codec::Key key; read_key(nodes[i], &key)) {
                 pool.insert({key, nodes[i]});
             }
         }
-        index_.codec->score(query_, codes, count, keys);
-        for (size_t i = 0; i < count; i++) pool.insert({keys[i], there[i]});
     }
 
     void prefetch_code(const format::HnswNode* node) const {
