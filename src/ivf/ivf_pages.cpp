@@ -1,4 +1,5 @@
 #include "ivf/ivf_pages.h"
+#include "page/chain_walk.h"
 
 namespace vext::ivf {
 
@@ -258,8 +259,10 @@ uint32 give_back_vectors_pages(const IvfIndex& index, uint32 list) {
     uint32 given = 0;
     BlockNumber above = InvalidBlockNumber;
     BlockNumber block = read_list(index, list).roomy;
+    page::ChainWalk walk{index.rel};
     while (block != InvalidBlockNumber) {
         pg::vacuum_delay();
+        walk.step(block);
         BlockNumber next;
         if (take_out(index, list, above, block, &next)) {
             free_page(index, index.layout.vectors, block);

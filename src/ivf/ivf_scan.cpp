@@ -10,6 +10,7 @@
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_probe.h"
 #include "codec/rotation.h"
+#include "page/chain_walk.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
@@ -257,8 +258,10 @@ IvfList begin_list(Search& s, uint32 list) {
 void scan_list(Search& s, const Probe& probe, const IvfList& list) {
     ArenaVec<SlotNumber>& numbers = s.numbers;
     ListTerms terms = s.index.has_bits() ? terms_of(s, probe, list) : ListTerms{};
+    page::ChainWalk walk{s.index.rel};
     for (BlockNumber block = list.head; block != InvalidBlockNumber;) {
         CHECK_FOR_INTERRUPTS();
+        walk.step(block);
         numbers.clear();
         {
             pg::Pin pin{s.reader.pin(block, s.index.layout.entries)};

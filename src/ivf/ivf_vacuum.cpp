@@ -4,6 +4,7 @@
 
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_pages.h"
+#include "page/chain_walk.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
@@ -146,7 +147,9 @@ bool move_entries(Vacuum& v, BlockNumber block, BlockNumber next) {
 void clean_list(Vacuum& v, uint32 list) {
     bool has_room = false;
     IvfList l = read_list(v.index, list);
+    page::ChainWalk walk{v.index.rel};
     for (BlockNumber block = l.head, next; block != InvalidBlockNumber; block = next) {
+        walk.step(block);
         PageState state = read_entries(v, list, block);
         next = state.next;
         find_dead(v);
@@ -167,7 +170,9 @@ void clean_list(Vacuum& v, uint32 list) {
 // whose entries the next page could take leaves at once.
 void thin_list(Vacuum& v, uint32 list) {
     BlockNumber previous = InvalidBlockNumber;
+    page::ChainWalk walk{v.index.rel};
     for (BlockNumber block = read_list(v.index, list).head, next; block != InvalidBlockNumber; block = next) {
+        walk.step(block);
         PageState state = read_entries(v, list, block);
         next = state.next;
         bool moved = next != InvalidBlockNumber && state.live > 0 && move_entries(v, block, next);
