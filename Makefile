@@ -19,6 +19,7 @@ help:
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
+	@echo "make check-long      what takes hours: fuzzers, sanitizers, arm64, other servers"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
 	@echo "make unit SANITIZE=1 the same under ASan and UBSan"
@@ -35,6 +36,15 @@ check-all:
 
 check-clients:
 	./test/clients/run
+
+# Hours: fuzzers, the unit tests under sanitizers and for arm64, every server.
+check-long: check-long-fuzz
+check-long-fuzz:
+	FUZZ_SECONDS=3600 ./test/fuzz/run
+	VECTOREXT_FUZZ_SECONDS=3600 TAP_SECONDS=7200 TAP='080*' ./test/run tap
+	$(MAKE) unit SANITIZE=1
+	$(MAKE) unit-arm64
+	./.ci/matrix
 
 lint:
 	@for l in test/lint/*.sh; do echo "# $$l"; $$l || exit 1; done
@@ -100,10 +110,10 @@ DIST_DIR = build/dist
 dist:
 	docs/packaging/dist '$(DIST_DIR)'
 
-.PHONY: help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist
+.PHONY: help demo check-all check-clients check-long check-long-fuzz lint unit unit-arm64 unit-32bit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-clients check-long check-long-fuzz lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)
