@@ -6,6 +6,7 @@
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "index/attribute_filter.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
@@ -14,7 +15,6 @@ namespace vext::hnsw {
 
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
 
 namespace {
@@ -56,7 +56,7 @@ struct Scan {
     Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
         : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
           left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory), ahead(scan->heapRelation),
-          ranked(memory) {}
+          ranked(memory), filter(memory) {}
 
     IndexScanDesc desc;
     MemoryContext context;
@@ -80,6 +80,7 @@ struct Scan {
     index::HeapAhead ahead;
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
+    index::AttributeFilter filter;
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
@@ -234,11 +235,13 @@ uint32 read_posting(Scan& s) {
         s.next_posting = kNoSlot;
         return 0;
     }
-    const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
-    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
-    for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
+    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, s.index.layout.posting_capacity);
+    for (size_t i = 0; i < count; i++) {
+        const format::HnswPostingEntry* entry = entry_at(s.index, posting, i);
+        if (s.store.passes(entry)) s.rows.push_back(entry->tid);
+    }
     s.next_posting = posting->next;
-    return posting->uniform ? *fingerprint_of(posting) : 0;
+    return posting->uniform ? *fingerprint_of(s.index, posting) : 0;
 }
 
 // Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound
@@ -332,8 +335,9 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back(
-                {NAN, nodes.number(s.next_block, i), node->generation, node->tid, node->posting, InvalidBuffer});
+            Result result{NAN, nodes.number(s.next_block, i), node->generation, node->tid, node->posting, InvalidBuffer};
+            if (!s.store.passes(node)) ItemPointerSetInvalid(&result.tid);
+            s.results.push_back(result);
         }
     }
     return true;
@@ -414,6 +418,12 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         s->drained = true;
         return s;
     }
+    s->filter.compile(scan);
+    if (s->filter.filters()) s->store.set_filter(&s->filter);
+    if (s->filter.never()) {
+        s->drained = true;
+        return s;
+    }
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
     s->by = index::read_order_by(scan, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
@@ -442,12 +452,13 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     if (s.rerank != nullptr) {
         RankedRow row;
         if (!next_ranked(s, &row)) return false;
-        index::return_row(scan, row.tid, true, s.by, row.distance);
+        index::return_row(scan, row.tid, {true, s.filter.rechecks()}, s.by, row.distance);
         return true;
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
-    index::return_row(scan, s.rows[s.next_row++], exact, s.by, s.distance_known ? s.run.distance : s.current.bound);
+    index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
+                      s.distance_known ? s.run.distance : s.current.bound);
     return true;
 }
 

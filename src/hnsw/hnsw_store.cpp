@@ -44,12 +44,14 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     HnswNode* node = node_at(index_, pin.page(), slot);
     const uint8* code = code_at(index_, node);
     if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, slot)) return false;
+    found->tid = node->tid;
+    if (!passes(node)) ItemPointerSetInvalid(&found->tid);
+    if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;
     codec::Key key;
     index_.codec->score(query_, &code, 1, &key);
     found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
     found->estimate = index_.codec->lower_bound(query_, key, 0);
     found->generation = node->generation;
-    found->tid = node->tid;
     found->posting = node->posting;
     return true;
 }

@@ -5,6 +5,7 @@
 #include "pg/postgres.h"
 
 #include "hnsw/hnsw_index.h"
+#include "index/attribute_filter.h"
 #include "page/page_reader.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
@@ -40,6 +41,14 @@ public:
         prepare_query(by, code, index_.dim(), &query_, table_);
     }
 
+    // Rows that read_result() and passes() let through; it must outlive the searches. nullptr: all.
+    void set_filter(const index::AttributeFilter* filter) { filter_ = filter; }
+    // A node's row or an entry of a chunk.
+    template <typename Holder>
+    bool passes(const Holder* holder) const {
+        return filter_ == nullptr || filter_->passes(holder + 1, holder->null_attributes);
+    }
+
     codec::Key key_of(const uint8* code) const {
         codec::Key key;
         index_.codec->score(query_, &code, 1, &key);
@@ -69,14 +78,15 @@ public:
         scored_ += n;
     }
 
-    // A node as the result of a search: its bound, its estimate (the bound of a code that lost nothing), its rows.
+    // A node as the result of a search: its bound, its estimate (the bound of a code that lost nothing), its rows. The
+    // one in the node is given if it passes the filter.
     struct Found {
         float bound, estimate;
         uint32 generation;
         ItemPointerData tid;
         SlotNumber posting;
     };
-    // False: the node is not live (any more).
+    // False: the node is not live (any more), or has no row that may pass.
     bool read_result(SlotNumber number, Found* found);
     bool in_recovery() const { return lock_codes_; }
 
@@ -147,6 +157,7 @@ private:
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
+    const index::AttributeFilter* filter_ = nullptr;
     codec::Query query_{};
     ArenaVec<uint64> table_;  // of the query
     uint64 scored_ = 0;

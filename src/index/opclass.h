@@ -12,7 +12,8 @@ namespace vext::index {
 inline constexpr uint16 kDistanceProc = 1;
 inline constexpr uint16 kNormProc = 2;
 inline constexpr uint16 kTypeInfoProc = 3;
-inline constexpr uint16 kSupportProcs = 3;
+// pgvector's ivfflat has 4 and 5 too; behind them the hash of an attribute (attributes.h).
+inline constexpr uint16 kSupportProcs = 6;
 
 struct OpclassMeaning {
     codec::Element element;

@@ -498,7 +498,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     Search& s = index::search_of<Search>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     const Result* row = next_row(s);
     if (row == nullptr) return false;
-    index::return_row(scan, row->tid, s.index.codec->exact || s.rerank != nullptr, s.by, row->bound);
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
     return true;
 }
 
