@@ -62,8 +62,8 @@ const char* smaller_codec(const codec::Codec& codec) {
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     HnswIndex index{};
     HnswMeta& meta = index.meta;
-    meta.attributes = static_cast<uint8>(index::describe_attributes(rel, meta.attribute));
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    meta.attributes = static_cast<uint8>(index::describe_attributes(rel, meta.attribute));
     uint32 dimensions = index::column_dimensions(rel);
     if (options.ef_construction < 2 * options.m) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -28,10 +28,6 @@ AttributeKind kind_of(Relation index, int column) {
     return type == ANYARRAYOID ? AttributeKind::signature : kind_of_order(type);
 }
 
-bool is_vector(Relation index, int column) {
-    return OidIsValid(index_getprocid(index, static_cast<AttrNumber>(column), kDistanceProc));
-}
-
 // The element type's hash function, which agrees with the equality that && and @> use.
 void look_up_element_hash(Oid array_type, FmgrInfo* hash) {
     Oid element = get_base_element_type(array_type);
@@ -55,11 +51,6 @@ AttributeKind kind_of_order(Oid type) {
 int describe_attributes(Relation index, format::Attribute* attributes) {
     const char* access_method = get_am_name(index->rd_rel->relam);
     int count = IndexRelationGetNumberOfKeyAttributes(index) - 1;
-    if (!is_vector(index, 1)) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("first column of %s index must be a vector", access_method),
-                errhint("Put the columns to filter on behind it."));
-    }
     if (count > format::kMaxAttributes) {
         ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
                 errmsg("cannot use more than %d columns besides the vector in %s index", format::kMaxAttributes,

@@ -35,8 +35,7 @@ struct RowAttributes {
     uint16 nulls;
 };
 
-// Of a new index, for its metapage; gives how many there are. ERROR for what cannot be an attribute, and where the first
-// column is no vector.
+// Of a new index, for its metapage; gives how many there are. ERROR for what cannot be an attribute.
 int describe_attributes(Relation index, format::Attribute* attributes);
 // Whether a metapage says what the catalogs say.
 bool has_attributes(Relation index, const format::Attribute* attributes, int count);

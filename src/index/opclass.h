@@ -20,7 +20,9 @@ struct OpclassMeaning {
     codec::Metric metric;
 };
 
-// Of an index's first column. ERROR where the functions are not ours.
+// Whether a key column, counted from 1, is of an operator class of distances.
+bool is_vector(Relation index, int column);
+// Of an index's first column. ERROR where that is no vector or the functions are not ours.
 OpclassMeaning opclass_meaning(Relation index);
 
 // The vector of a datum as the codecs take it; detoasts into the current memory context.
