@@ -1545,3 +1545,12 @@ COMMENT ON OPERATOR CLASS bit_jaccard_ops USING ivfflat IS 'Jaccard distance';
 CREATE FUNCTION vectorext_index_stats(index regclass, OUT name text, OUT value text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 30 COST 1000;
 COMMENT ON FUNCTION vectorext_index_stats(regclass) IS 'what an index holds, what its parts take, and a fingerprint of its graph';
+
+CREATE FUNCTION vectorext_index_check(index regclass, heapallindexed boolean DEFAULT false,
+	OUT severity text, OUT block bigint, OUT slot integer, OUT message text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 COST 10000;
+COMMENT ON FUNCTION vectorext_index_check(regclass, boolean) IS 'whether an hnsw or ivfflat index is what it should be; by heapallindexed also that it has all rows of its table';
+
+CREATE FUNCTION vectorext_index_assert(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION vectorext_index_assert(regclass, boolean) IS 'an error unless vectorext_index_check finds none';

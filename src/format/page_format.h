@@ -36,6 +36,11 @@ struct Attribute {
 };
 static_assert(sizeof(Attribute) == 4 && std::is_trivially_copyable_v<Attribute>);
 
+// Whether inserts take single slots of such a page, so that pages with free ones are in a list.
+inline constexpr bool takes_slots(PageKind kind) {
+    return (kind >= PageKind::nodes && kind <= PageKind::postings) || kind == PageKind::vectors;
+}
+
 // The special space of every page.
 struct PageTail {
     BlockNumber next_free;  // next page with free slots, while `listed`

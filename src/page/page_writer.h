@@ -31,7 +31,7 @@ public:
     // The next slot, or run of so many; its page is locked until the next call or finish().
     char* next(SlotNumber expected, uint32 slots = 1) {
         if (buffer_ == InvalidBuffer || used_ + slots > shape_.per_page) {
-            finish();
+            release();
             CHECK_FOR_INTERRUPTS();
             buffer_ = pg::extend_fork(index_, fork_);
             used_ = first_entry(shape_);
@@ -45,18 +45,24 @@ public:
         return slot;
     }
 
-    // Gives the last page when it has room left, else InvalidBlockNumber.
+    // Gives the last page when it has room left for others to take, marked as listed; else InvalidBlockNumber.
     BlockNumber finish() {
-        if (buffer_ == InvalidBuffer) return InvalidBlockNumber;
-        BlockNumber roomy = used_ < shape_.per_page ? BufferGetBlockNumber(buffer_) : InvalidBlockNumber;
-        if (roomy != InvalidBlockNumber) tail_of(BufferGetPage(buffer_))->listed = 1;
-        MarkBufferDirty(buffer_);
-        UnlockReleaseBuffer(buffer_);
-        buffer_ = InvalidBuffer;
+        bool has_room = buffer_ != InvalidBuffer && used_ < shape_.per_page && format::takes_slots(shape_.kind);
+        BlockNumber roomy = has_room ? BufferGetBlockNumber(buffer_) : InvalidBlockNumber;
+        if (has_room) tail_of(BufferGetPage(buffer_))->listed = 1;
+        release();
         return roomy;
     }
 
 private:
+    // A page of runs that the next one does not fit any more is left as it is: in no list.
+    void release() {
+        if (buffer_ == InvalidBuffer) return;
+        MarkBufferDirty(buffer_);
+        UnlockReleaseBuffer(buffer_);
+        buffer_ = InvalidBuffer;
+    }
+
     Relation index_;
     const SlotShape& shape_;
     ForkNumber fork_;

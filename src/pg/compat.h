@@ -70,6 +70,13 @@ inline void never_choose(IndexPath* path) {
 #endif
 }
 
+// Around functions of indexes, as the server's own maintenance does it.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
+#endif
+}
+
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
