@@ -4,6 +4,7 @@
 #include <new>
 
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_filtered.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
 #include "index/attribute_filter.h"
@@ -87,6 +88,7 @@ struct Scan {
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     index::AttributeFilter filter;
+    FilteredSearch* filtered = nullptr;  // in place of pool, spilled and what goes with them
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
@@ -195,6 +197,47 @@ void take_spares(Scan& s) {
     sort_results(s);
 }
 
+bool over_limits(const Scan& s) {
+    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
+    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
+           static_cast<double>(s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8) >
+               memory;
+}
+
+uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
+
+// The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
+void filtered_batch(Scan& s, bool first) {
+    FilteredSearch& search = *s.filtered;
+    bool last = search.exhausted() || (!first && over_limits(s));
+    if (!first) s.ef = std::min(s.ef * 2, kMaxBatch);
+    if (!last) search.search(s.ef, scan_limit());
+    size_t n = last ? SIZE_MAX : search.exhausted() ? s.ef : first ? search.wanted() : search.wanted() / 2;
+    s.results.clear();
+    s.beyond = HUGE_VALF;
+    search.take(
+        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); },
+        [&](const Candidate& c) {
+            float bound;
+            if (s.store.glimpse_bound(c, &bound)) s.beyond = std::min(s.beyond, bound);
+        });
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+    sort_results(s);
+    count_batch(s);
+    s.drained = last || s.results.empty();
+}
+
+// The descent goes through all nodes.
+void start_filtered(Scan& s, const EntryPoint& entry) {
+    s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
+    descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
+    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
+    SlotNumber node = entry.node;
+    if (s.seen.insert(node)) s.store.score_into(&node, 1, *s.filtered);
+    filtered_batch(s, true);
+}
+
 void first_batch(Scan& s) {
     EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
@@ -203,6 +246,11 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    if (s.filter.filters()) {
+        start_filtered(s, entry);
+        if (!iterative) s.drained = true;
+        return;
+    }
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
@@ -212,17 +260,12 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
-bool over_limits(const Scan& s) {
-    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
-    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
-           static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory;
-}
-
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
 // as wide, so that the work stays in proportion to the rows that are asked for. Only the nearer half of what it finds
 // is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
 // lost. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
+    if (s.filtered != nullptr) return filtered_batch(s, false);
     if (over_limits(s)) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, c);

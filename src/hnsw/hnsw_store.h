@@ -55,6 +55,19 @@ public:
         return filter_ == nullptr || filter_->passes(holder + 1, holder->null_attributes);
     }
 
+    // Whether a node has a row that passes, as far as that can be told in passing. In a chain of many chunks the first
+    // ones are looked at.
+    bool may_pass(SlotNumber number);
+    // The same of a node whose page is locked, or seen by a hint (then what is read may be wrong).
+    bool node_passes(const format::HnswNode* node, SlotNumber number) {
+        if (ItemPointerIsValid(&node->tid) && passes(node)) return true;
+        return node->posting != format::kNoSlot && chain_passes(node->posting, number);
+    }
+    codec::Key score(const uint8* code) {
+        scored_++;
+        return key_of(code);
+    }
+
     codec::Key key_of(const uint8* code) const {
         codec::Key key;
         index_.codec->score(query_, &code, 1, &key);
@@ -122,6 +135,8 @@ public:
     uint64 followed() const { return followed_; }
 
 private:
+    bool chain_passes(SlotNumber chunk, SlotNumber node);
+
     static uint32 usual_bytes(const HnswIndex& index) {
         constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements
         return index.layout.nodes.runs ? index.layout.code_offset + kUsualSparseCode : index.layout.links_offset;
