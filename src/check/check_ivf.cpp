@@ -53,10 +53,6 @@ void IvfCheck::run() {
 void IvfCheck::check_meta() {
     const IvfMeta& meta = index_.meta;
     auto wrong = [&](const char* what) { error(format::kIvfMetaBlock, -1, what); };
-    index::OpclassMeaning meaning = index::opclass_meaning(index_.rel);
-    if (meta.element != static_cast<uint8>(meaning.element) || meta.metric != static_cast<uint8>(meaning.metric)) {
-        wrong("the index is of another operator class");
-    }
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         wrong("the index is of other dimensions than its column");
     }

@@ -125,6 +125,8 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     index->codec = codec::find(row_codec(quantization), element, metric);
     const codec::Codec* space = space_codec(element, metric);
     if (index->codec == nullptr || space == nullptr) return "Its codec is not known to this version.";
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    if (element != meaning.element || metric != meaning.metric) return "It is of another operator class.";
     BlockNumber blocks = RelationGetNumberOfBlocks(rel);
     if (meta.dimensions < 1 || meta.dimensions > index::max_dimensions(element) || meta.lists < 1 ||
         meta.attributes != 0 || meta.first_list >= blocks || meta.first_centroid >= blocks ||

@@ -58,9 +58,11 @@ void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder,
         IvfList l = read_list(index, list);
         BlockNumber block = l.insert, last = InvalidBlockNumber, next = InvalidBlockNumber;
         Tried tried = Tried::no_entry;
+        page::ChainGuard chain;
         // Full pages are passed for good: the next insert begins where this one ends.
         while (block != InvalidBlockNumber && tried == Tried::no_entry) {
             CHECK_FOR_INTERRUPTS();
+            chain.step(index.rel, block, index.layout.entries);
             last = block;
             tried = try_pages(index, list, block, l.roomy, coder, row, &next);
             block = next;
