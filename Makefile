@@ -1,6 +1,6 @@
 # vectorext: `make help` lists the targets.
 #
-# The targets that need no PostgreSQL (help, demo, check-all, check-clients, unit, lint, bench-kernels) work before pg_config exists;
+# The targets that need no PostgreSQL (help, demo, check-all, check-long, check-clients, unit, lint, bench-kernels) work before pg_config exists;
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
@@ -16,6 +16,7 @@ help:
 	@echo "make uninstall-as-vector  takes the name away again"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
+	@echo "make check-long      hours of crashes under load (VECTOREXT_CRASHES=500, for each access method)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
@@ -28,6 +29,10 @@ demo:
 
 check-all:
 	./test/run
+
+# 500 crashes take some four hours for each access method.
+check-long:
+	VECTOREXT_CRASHES=$${VECTOREXT_CRASHES:-500} TAP_TIMEOUT=86400 TAP='06*_crash_campaign' ./test/run tap
 
 check-clients:
 	./test/clients/run
@@ -75,10 +80,10 @@ SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -m
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
-.PHONY: help demo check-all check-clients lint unit bench-kernels dist
+.PHONY: help demo check-all check-long check-clients lint unit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all check-clients lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-long check-clients lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)

@@ -58,6 +58,7 @@ void HnswCheck::run() {
 
 void HnswCheck::check_meta() {
     const HnswMeta& meta = index_.meta;
+    pages_.check_meta(page::kMetaShape<HnswMeta>);
     auto error = [&](const char* what) { findings_.add(Severity::error, format::kHnswMetaBlock, -1, "%s", what); };
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         error("the index is of other dimensions than its column");

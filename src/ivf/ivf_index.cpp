@@ -140,6 +140,9 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
         index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
         return "Its pages have another layout.";
     }
+    uint64 last_list = static_cast<uint64>(meta.first_list) + index->layout.lists.block(meta.lists - 1);
+    uint64 last_centroid = static_cast<uint64>(meta.first_centroid) + index->layout.centroids.block(meta.lists - 1);
+    if (last_list >= blocks || last_centroid >= blocks) return "Its metapage has values out of range.";
     index->space = make_space(meta);
     if (meta.first_mean != InvalidBlockNumber) index->space.mean = read_mean(*index);
     return nullptr;

@@ -42,6 +42,7 @@ bool may_be_reused(const IvfIndex& index, PageKind kind, Page page) {
 // A page has one kind for good. It is looked at before the page is locked: in a damaged index the number may be that of
 // another page which we have locked, and to wait for oneself is for ever.
 Buffer lock_page(const IvfIndex& index, BlockNumber block, const SlotShape& shape) {
+    page::check_exists(index.rel, block);
     Buffer buffer = ReadBuffer(index.rel, block);
     page::check_page(index.rel, block, BufferGetPage(buffer), shape);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);

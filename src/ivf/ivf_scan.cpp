@@ -236,7 +236,7 @@ void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& number
 
 // Asks the disk for a page that this backend has not seen in memory yet.
 void ask_for(Search& s, BlockNumber block) {
-    if (s.reader.guess(block) == nullptr) PrefetchBuffer(s.index.rel, MAIN_FORKNUM, block);
+    (void)s.reader.guess_or_ask(block);
 }
 
 // A list's slot; the pages that follow each other since the build are asked for.

@@ -34,6 +34,7 @@ struct Vacuum {
 
 Buffer read_page(const Vacuum& v, BlockNumber block, const SlotShape& shape, int mode) {
     pg::vacuum_delay();
+    page::check_exists(v.index.rel, block);
     Buffer buffer = ReadBufferExtended(v.index.rel, MAIN_FORKNUM, block, RBM_NORMAL, v.info->strategy);
     LockBuffer(buffer, mode);
     page::check_page(v.index.rel, block, BufferGetPage(buffer), shape);

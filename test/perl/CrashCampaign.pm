@@ -25,7 +25,7 @@ sub check_index_sql
 # What the clients do, over and over until the server goes away.
 my @clients = (
 	q{DO $$ BEGIN FOR i IN 1 .. 1000000 LOOP
-		INSERT INTO items SELECT nextval('ids'), vec((random() * 1e6)::bigint, 16) FROM generate_series(1, 1 + i % 4);
+		INSERT INTO items (id, embedding) SELECT nextval('ids'), vec((random() * 1e6)::bigint, 16) FROM generate_series(1, 1 + i % 4);
 		IF i % 7 = 0 THEN ROLLBACK; ELSE COMMIT; END IF; END LOOP; END $$},
 	q{DO $$ BEGIN FOR i IN 1 .. 1000000 LOOP
 		UPDATE items SET embedding = CASE WHEN i % 3 = 0 THEN embedding ELSE vec((random() * 1e6)::bigint, 16) END, n = n + 1
@@ -66,18 +66,18 @@ sub campaign
 		my @sessions = map { defined $_ ? background($node, "SELECT setseed(" . $random->() . ")", $_)
 			: background($node, maintenance($random)) } @clients;
 		sleep 0.3 + $random->() * ($o{seconds} // 1.5);
-		if ($random->() < 0.6)
+		# A backend that is killed takes the others with it.
+		my $pid = $random->() < 0.4 ? $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'
+			AND pid <> pg_backend_pid() AND state = 'active' ORDER BY md5(pid::text || $round) LIMIT 1") : '';
+		if ($pid eq '')
 		{
 			$node->stop('immediate');
 			$node->start;
 		}
 		else
 		{
-			# All backends go down with one that is killed.
-			my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = 'psql'
-				AND pid <> pg_backend_pid() AND state = 'active' ORDER BY md5(pid::text || $round) LIMIT 1");
-			kill 'KILL', $pid if $pid;
-			finish($_) foreach $pid ? @sessions : ();
+			kill 'KILL', $pid;
+			finish($_) foreach @sessions;
 			$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
 		}
 		finish($_) foreach @sessions;
