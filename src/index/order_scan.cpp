@@ -2,6 +2,8 @@
 
 namespace vext::index {
 
+LastScan last_scan;
+
 void check_scan(IndexScanDesc scan, const char* access_method) {
     if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -11,12 +11,35 @@
 
 namespace vext::index {
 
+// What a search has done.
+struct ScanCounts {
+    uint64 visited;    // hnsw: nodes whose links were followed; ivfflat: lists
+    uint64 scored;     // codes that were compared with the query
+    uint64 rechecked;  // rows whose distance was computed from the row itself, by the executor or before
+    uint64 returned;   // rows handed to the executor
+    uint32 batches;
+};
+
+// The last search of this session that came to its end.
+struct LastScan {
+    Oid index;
+    ScanCounts counts;
+};
+extern LastScan last_scan;
+
+struct CountedScan {
+    MemoryContext context;
+    ScanCounts counts;
+};
+
 // `Search` is made when the first row is asked for, in a context that goes with the next rescan.
 template <typename Search>
-struct ScanFrame {
-    MemoryContext context;
+struct ScanFrame : CountedScan {
     Search* search;
 };
+
+// Of the search under way.
+inline ScanCounts& counts_of(IndexScanDesc scan) { return static_cast<CountedScan*>(scan->opaque)->counts; }
 
 template <typename Search>
 ScanFrame<Search>* frame_of(IndexScanDesc scan) {
@@ -38,15 +61,20 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
 
 // A search gives back what is not memory alone.
 template <typename Search>
-void release(ScanFrame<Search>* frame) {
-    if (frame->search != nullptr) frame->search->release();
+void release(IndexScanDesc scan) {
+    ScanFrame<Search>* frame = frame_of<Search>(scan);
+    if (frame->search != nullptr) {
+        frame->search->release();
+        last_scan = {RelationGetRelid(scan->indexRelation), frame->counts};
+    }
     frame->search = nullptr;
+    frame->counts = {};
 }
 
 template <typename Search>
 void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
-    release(frame);
+    release<Search>(scan);
     MemoryContextReset(frame->context);
     if (keys != nullptr && scan->numberOfKeys > 0) {
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -58,7 +86,7 @@ void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
 
 template <typename Search>
 void end_scan(IndexScanDesc scan) {
-    release(frame_of<Search>(scan));
+    release<Search>(scan);
     MemoryContextDelete(frame_of<Search>(scan)->context);
     pfree(scan->opaque);
     scan->opaque = nullptr;
@@ -96,6 +124,9 @@ inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exac
     scan->xs_recheckorderby = !exact && !by.every_row;
     scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
     scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
+    ScanCounts& counts = counts_of(scan);
+    counts.returned++;
+    counts.rechecked += scan->xs_recheckorderby;
 }
 
 // The order of what an iterative scan hands out over its batches.

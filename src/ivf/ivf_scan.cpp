@@ -46,9 +46,9 @@ struct Result {
 };
 
 struct Search {
-    Search(const IvfIndex& opened, MemoryContext memory)
+    Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
-          results(memory), handed_out(memory), numbers(memory) {}
+          results(memory), handed_out(memory), numbers(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -74,6 +74,7 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;    // of every_row
+    index::ScanCounts& counts;
 
     index::Rerank* rerank = nullptr;  // where vectors pages have no codes
 
@@ -175,6 +176,7 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
         if (block->live == 0) continue;
         const codec::BitBlock* bits = bits_of(block);
         codec::estimate(s.bits, bits, terms.base, estimates);
+        s.counts.scored += static_cast<uint32>(__builtin_popcount(block->live));
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
         for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
@@ -210,6 +212,7 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
                 codes[batch++] = code_of(vector);
             }
             s.index.codec->score(s.query, codes, batch, keys);
+            s.counts.scored += batch;
             for (size_t j = 0; j < batch; j++) {
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
                 // An infinite one is a candidate, too.
@@ -323,6 +326,7 @@ void look_closely(Search& s, const Candidate& c) {
     const uint8* code = code_of(vector);
     codec::Key key;
     s.index.codec->score(s.query, &code, 1, &key);
+    s.counts.scored++;
     float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
     rank_result(s, bound, as_estimate(s, key), vector->tid);
 }
@@ -389,6 +393,8 @@ size_t count_certain(const Search& s) {
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
     if (!widen(s)) return false;
+    s.counts.batches++;
+    s.counts.visited += s.to - s.from;
     s.candidates.clear();
     s.candidates.reserve(2 * s.keep);
     s.cutoff = HUGE_VALF;
@@ -476,7 +482,7 @@ void prepare_first_pass(Search& s, const void* elements) {
 
 Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
-    auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), context);
+    auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
     s->by = index::read_order_by(scan, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);

@@ -7,6 +7,7 @@ declare -A may=(
     [index]="page format pg type codec simd base"
     [hnsw]="index page format pg codec simd base" [ivf]="index page format pg codec simd base"
     [check]="hnsw ivf index page format pg codec simd base"
+    [tools]="hnsw ivf index page format pg codec simd base"
     [module]="hnsw ivf index page format type pg codec simd base"
 )
 # The algorithms of the access methods, which also run without a server.
