@@ -124,6 +124,7 @@ void begin_run(Page page, const SlotShape& shape, uint32 slot, uint32 need) {
 bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, SlotClaim* claim,
               BlockNumber* next, bool* full) {
     const SlotShape& shape = index.shape(kind);
+    page::check_exists(index.rel, block);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
