@@ -9,6 +9,7 @@
 #include "ivf/ivf_pages.h"
 #include "ivf/ivf_probe.h"
 #include "ivf/ivf_row.h"
+#include "page/chain_walk.h"
 
 namespace vext::ivf {
 namespace {
@@ -58,6 +59,7 @@ void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder,
     constexpr int kMaxMoves = 100;
     for (int moves = 0;;) {
         IvfList l = read_list(index, list);
+        walk.step(l.insert);
         BlockNumber block = l.insert, last = InvalidBlockNumber, next = InvalidBlockNumber;
         Tried tried = Tried::no_entry;
         page::ChainGuard chain;

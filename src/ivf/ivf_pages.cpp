@@ -1,4 +1,5 @@
 #include "ivf/ivf_pages.h"
+#include "page/chain_walk.h"
 
 namespace vext::ivf {
 

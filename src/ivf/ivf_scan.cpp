@@ -10,6 +10,7 @@
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_probe.h"
 #include "codec/rotation.h"
+#include "page/chain_walk.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
