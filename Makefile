@@ -1,6 +1,6 @@
 # vectorext: `make help` lists the targets.
 #
-# The targets that need no PostgreSQL (help, demo, check-all, check-clients, unit, lint, bench-kernels) work before pg_config exists;
+# The targets that need no PostgreSQL (help, demo, check-all, check-long, check-clients, unit, lint, bench-kernels) work before pg_config exists;
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
@@ -18,8 +18,8 @@ help:
 	@echo "make dist            a zip for PGXN, into build/dist"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
+	@echo "make check-long      hours: crashes under load (VECTOREXT_CRASHES=500, for each access method), fuzzers, sanitizers, other servers"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
-	@echo "make check-long      what takes hours: fuzzers, sanitizers, arm64, other servers"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
 	@echo "make unit SANITIZE=1 the same under ASan and UBSan"
@@ -34,6 +34,10 @@ demo:
 check-all:
 	./test/run
 
+# 500 crashes take some four hours for each access method.
+check-long:
+	VECTOREXT_CRASHES=$${VECTOREXT_CRASHES:-500} TAP_TIMEOUT=86400 TAP='06*_crash_campaign' ./test/run tap
+
 check-clients:
 	./test/clients/run
 
@@ -41,7 +45,7 @@ check-clients:
 check-long: check-long-fuzz
 check-long-fuzz:
 	FUZZ_SECONDS=3600 ./test/fuzz/run
-	VECTOREXT_FUZZ_SECONDS=3600 TAP_SECONDS=7200 TAP='080*' ./test/run tap
+	VECTOREXT_FUZZ_SECONDS=3600 TAP_TIMEOUT=7200 TAP='080*' ./test/run tap
 	$(MAKE) unit SANITIZE=1
 	$(MAKE) unit-arm64
 	./.ci/matrix
@@ -148,12 +152,12 @@ override CXXFLAGS += -O3
 override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
-sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
-	cp $< $@
+sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql sql/attributes.awk vectorext.control
+	{ cat $< && awk -f sql/attributes.awk; } > $@.tmp && mv $@.tmp $@
 
 # ---- the same extension under the name vector -------------------------------------------------------
 AS_VECTOR = build/as_vector
-AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext.sql
+AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext--$(EXT_VERSION).sql
 PGVECTOR_VERSIONS := $(shell sed -n 's/^versions //p' sql/as_vector/objects)
 # pgvector 0.8 has all that our way back expects
 RETURN_VERSIONS := $(filter 0.8.%,$(PGVECTOR_VERSIONS))

@@ -9,7 +9,6 @@
 #include "ivf/ivf_pages.h"
 #include "ivf/ivf_probe.h"
 #include "ivf/ivf_row.h"
-#include "page/chain_walk.h"
 
 namespace vext::ivf {
 namespace {
@@ -55,16 +54,19 @@ Tried try_pages(const IvfIndex& index, uint32 list, BlockNumber block, BlockNumb
 }
 
 void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder, const Row& row) {
-    page::ChainWalk walk{index.rel};
-    for (;;) {
+    // A page leaves the list while an insert is on its way to it, but not again and again.
+    constexpr int kMaxMoves = 100;
+    page::ChainGuard pages;
+    for (int moves = 0;;) {
         IvfList l = read_list(index, list);
-        walk.step(l.insert);
+        pages.step(index.rel, l.insert, index.layout.entries);
         BlockNumber block = l.insert, last = InvalidBlockNumber, next = InvalidBlockNumber;
         Tried tried = Tried::no_entry;
+        page::ChainGuard chain;
         // Full pages are passed for good: the next insert begins where this one ends.
         while (block != InvalidBlockNumber && tried == Tried::no_entry) {
             CHECK_FOR_INTERRUPTS();
-            walk.step(block);
+            chain.step(index.rel, block, index.layout.entries);
             last = block;
             tried = try_pages(index, list, block, l.roomy, coder, row, &next);
             block = next;
@@ -84,6 +86,7 @@ void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder,
             }
             break;
         case Tried::moved:
+            if (++moves > kMaxMoves) page::report_corrupted(index.rel, last, "a page of another list");
             break;
         }
     }
