@@ -58,11 +58,8 @@ void HnswCheck::run() {
 
 void HnswCheck::check_meta() {
     const HnswMeta& meta = index_.meta;
+    pages_.check_meta(page::kMetaShape<HnswMeta>);
     auto error = [&](const char* what) { findings_.add(Severity::error, format::kHnswMetaBlock, -1, "%s", what); };
-    index::OpclassMeaning meaning = index::opclass_meaning(index_.rel);
-    if (meta.element != static_cast<uint8>(meaning.element) || meta.metric != static_cast<uint8>(meaning.metric)) {
-        error("the index is of another operator class");
-    }
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         error("the index is of other dimensions than its column");
     }

@@ -105,6 +105,10 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     index->codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
                                static_cast<codec::Metric>(meta.metric));
     if (index->codec == nullptr) return "Its codec is not known to this version.";
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    if (index->codec->element != meaning.element || index->codec->metric != meaning.metric) {
+        return "It is of another operator class.";
+    }
     if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
         meta.code_bytes != index->codec->bytes(meta.dimensions)) {

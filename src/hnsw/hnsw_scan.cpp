@@ -80,6 +80,7 @@ struct Scan {
     ArenaVec<ItemPointerData> rows;  // of the current node
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
+    page::ChainGuard chain;  // of postings
     Result current{};
     Run run{};                    // of the current node; fingerprint 0: none yet
     bool distance_known = false;  // of the rows at hand: that of the run
@@ -311,6 +312,7 @@ uint32 read_posting(Scan& s) {
         return 0;
     }
     const SlotShape& shape = s.index.layout.postings;
+    s.chain.step(s.index.rel, shape.block(s.next_posting), shape);
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(s.next_posting)));
@@ -382,6 +384,7 @@ bool resume_run(Scan& s) {
         s.runs.pop_back();
         s.current = s.run.node;
         s.next_posting = s.run.chunk;
+        s.chain = {};
         s.rows.clear();
         s.next_row = 0;
         if (read_postings(s)) return true;
@@ -452,6 +455,7 @@ bool next_node(Scan& s) {
         s.next_row = 0;
         if (ItemPointerIsValid(const_cast<ItemPointer>(&c.tid))) s.rows.push_back(c.tid);
         s.next_posting = c.posting;
+        s.chain = {};
         s.run.fingerprint = 0;
         s.distance_known = false;
         if (s.rows.empty() && !read_postings(s)) continue;

@@ -101,8 +101,10 @@ void drop_later_chunk(Vacuum& v, SlotNumber previous, SlotNumber number) {
 
 void clean_postings(Vacuum& v, SlotNumber node, SlotNumber head) {
     SlotNumber previous = kNoSlot;
+    page::ChainGuard chain;
     for (SlotNumber at = head; at != kNoSlot;) {
         pg::vacuum_delay();
+        chain.step(v.index.rel, v.index.layout.postings.block(at), v.index.layout.postings);
         bool empty;
         SlotNumber next = clean_chunk(v, node, at, &empty);
         if (empty && previous != kNoSlot) {

@@ -102,6 +102,9 @@ extern "C" {
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 170000
+#include "storage/read_stream.h"
+#endif
 }
 
 // Server macros that C++ headers (or readers) would trip over.
