@@ -63,11 +63,7 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
         size_t enough = wanted();
         if (best_.size() >= enough && frontier_[0].key > best_[enough - 1]) return;
         bool over = store_.scored() >= limit;
-        const HnswIndex& index = store_.index();
-        if ((over && best_.size() < enough) || sweep_is_cheaper()) {
-            uint64 nodes = uint64{RelationGetNumberOfBlocks(index.rel)} * index.layout.nodes.per_page;
-            if (nodes <= kSweepLimit * limit) return sweep();
-        }
+        if (((over && best_.size() < enough) || sweep_is_cheaper()) && places() <= kSweepLimit * limit) return sweep();
         if (over) return;
         std::pop_heap(frontier_.begin(), frontier_.end(), farther_first);
         SlotNumber node = frontier_.back().node;
@@ -79,18 +75,16 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
 
 // Whether what is left of the search, if rows keep passing as they do here, costs more than a test of all nodes.
 bool FilteredSearch::sweep_is_cheaper() const {
-    const HnswIndex& index = store_.index();
     if (share_ > 0.5) return false;
-    double nodes = static_cast<double>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page;
     double scored = static_cast<double>(store_.scored());
     double enough = static_cast<double>(wanted()), have = static_cast<double>(best_.size());
     if (have >= enough) return false;
-    return scored * (enough / std::max(have, 1.0) - 1) > nodes * kTestCost + kRecent;
+    return scored * (enough / std::max(have, 1.0) - 1) > static_cast<double>(places()) * kTestCost + kRecent;
 }
 
 // All nodes that were not scored yet, page by page. What it finds is exact.
 void FilteredSearch::sweep() {
-    for (BlockNumber block = 1; block < RelationGetNumberOfBlocks(store_.index().rel); block++) {
+    for (BlockNumber block = 1; block < blocks_; block++) {
         CHECK_FOR_INTERRUPTS();
         sweep_page(block);
     }

@@ -13,7 +13,8 @@ class FilteredSearch {
 public:
     // All must outlive the search; the filter is the store's.
     FilteredSearch(HnswStore& store, NodeSet<ArenaVec>& seen, MemoryContext context)
-        : store_(store), seen_(seen), frontier_(context), later_(context), found_(context), best_(context) {}
+        : store_(store), seen_(seen), blocks_(RelationGetNumberOfBlocks(store.index().rel)), frontier_(context),
+          later_(context), found_(context), best_(context) {}
 
     // Goes on until `beam` nodes that pass, and were not taken yet, are known to be the nearest; fewer where most
     // others fail too. At most `limit` nodes are scored, all searches together.
@@ -41,12 +42,14 @@ public:
 
 private:
     void keep_best(codec::Key key);
+    uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
     bool sweep_is_cheaper() const;
     void sweep();
     void sweep_page(BlockNumber block);
 
     HnswStore& store_;
     NodeSet<ArenaVec>& seen_;
+    BlockNumber blocks_;  // what comes behind them later is not visible to the scan
     ArenaVec<Candidate> frontier_;  // a heap: not expanded, nearest first
     ArenaVec<Candidate> later_;     // not expanded, and behind the beam when they were scored
     ArenaVec<Candidate> found_;     // pass, and were not taken
