@@ -1,5 +1,4 @@
 #include "hnsw/hnsw_slots.h"
-#include "page/chain_walk.h"
 
 #include <cstring>
 
@@ -202,11 +201,11 @@ void SlotClaim::publish() {
 
 SlotClaim claim_slot(const HnswIndex& index, PageKind kind, uint32 need) {
     SlotClaim claim{};
-    page::ChainWalk walk{index.rel};
+    page::ChainGuard heads;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         BlockNumber head = read_head(index, kind, is_large(index.shape(kind), need));
-        walk.step(head);
+        heads.step(index.rel, head, index.shape(kind));
         BlockNumber block = head;
         bool popped = false;
         for (int i = 0; i < kMaxTries && block != InvalidBlockNumber && !popped; i++) {

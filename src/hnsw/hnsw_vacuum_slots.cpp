@@ -1,7 +1,6 @@
 // The fourth pass of a vacuum: slots.
 #include "hnsw/hnsw_slots.h"
 #include "hnsw/hnsw_vacuum.h"
-#include "page/chain_walk.h"
 
 namespace vext::hnsw {
 

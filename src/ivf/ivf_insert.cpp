@@ -9,7 +9,6 @@
 #include "ivf/ivf_pages.h"
 #include "ivf/ivf_probe.h"
 #include "ivf/ivf_row.h"
-#include "page/chain_walk.h"
 
 namespace vext::ivf {
 namespace {
@@ -57,9 +56,10 @@ Tried try_pages(const IvfIndex& index, uint32 list, BlockNumber block, BlockNumb
 void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder, const Row& row) {
     // A page leaves the list while an insert is on its way to it, but not again and again.
     constexpr int kMaxMoves = 100;
+    page::ChainGuard pages;
     for (int moves = 0;;) {
         IvfList l = read_list(index, list);
-        walk.step(l.insert);
+        pages.step(index.rel, l.insert, index.layout.entries);
         BlockNumber block = l.insert, last = InvalidBlockNumber, next = InvalidBlockNumber;
         Tried tried = Tried::no_entry;
         page::ChainGuard chain;

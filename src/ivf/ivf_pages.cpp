@@ -1,5 +1,4 @@
 #include "ivf/ivf_pages.h"
-#include "page/chain_walk.h"
 
 namespace vext::ivf {
 

@@ -10,7 +10,6 @@
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_probe.h"
 #include "codec/rotation.h"
-#include "page/chain_walk.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {

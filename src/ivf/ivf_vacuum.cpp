@@ -4,7 +4,6 @@
 
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_pages.h"
-#include "page/chain_walk.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
