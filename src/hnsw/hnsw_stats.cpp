@@ -163,7 +163,7 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
     out.add("bytes per row: postings", s.posting_bytes, s.rows);
     out.add("bytes per row: free", pages * BLCKSZ > parts ? pages * BLCKSZ - parts : 0, s.rows);
-    out.add("fingerprint", psprintf("%016" INT64_MODIFIER "x", s.fingerprint));
+    out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ extern "C" {
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/barrier.h"
+#include "storage/buf_internals.h"
 #include "storage/buffile.h"
 #include "storage/bufmgr.h"
 #include "storage/condition_variable.h"

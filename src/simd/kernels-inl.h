@@ -126,23 +126,23 @@ template <class T> float l1(const T* a, const T* b, size_t dim) noexcept {
 
 template <class T> CosineSums cosine_sums(const T* a, const T* b, size_t dim) noexcept {
     const CosineVectors zero{F(0.0f), F(0.0f), F(0.0f)};
-    const CosineVectors s = fold(dim, zero, [=](CosineVectors& s, size_t i, auto part) VEXT_INLINE {
+    const CosineVectors sums = fold(dim, zero, [=](CosineVectors& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part), y = load(b + i, part);
         s.dot = mul_add(x, y, s.dot);
         s.norm_a_sq = mul_add(x, x, s.norm_a_sq);
         s.norm_b_sq = mul_add(y, y, s.norm_b_sq);
     });
-    return {lane_sum(s.dot), lane_sum(s.norm_a_sq), lane_sum(s.norm_b_sq)};
+    return {lane_sum(sums.dot), lane_sum(sums.norm_a_sq), lane_sum(sums.norm_b_sq)};
 }
 
 template <class T> double norm_sq(const T* a, size_t dim) noexcept {
-    const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
+    const DoubleSums sums = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
         const F x = load(a + i, part);
         const D lo = lower(x), hi = upper(x);
         s.lower = mul_add(lo, lo, s.lower);
         s.upper = mul_add(hi, hi, s.upper);
     });
-    return lane_sum(s.lower + s.upper);
+    return lane_sum(sums.lower + sums.upper);
 }
 
 void f16_to_f32(const Half* from, size_t dim, float* to) noexcept {
@@ -559,12 +559,12 @@ CodeSums quantize_u8(const float* x, size_t dim, float lo, float inv_step, float
 template <class Term>
 VEXT_INLINE inline double residual(const float* x, const uint8_t* code, size_t dim, float lo, float step, Term term) {
     const D vlo = D(double(lo)), vstep = D(double(step));
-    const DoubleSums s = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
+    const DoubleSums sums = fold(dim, DoubleSums{D(0.0), D(0.0)}, [=](DoubleSums& s, size_t i, auto part) VEXT_INLINE {
         const F v = load(x + i, part), c = load_codes(code + i, part);
         s.lower = term(s.lower, keep(lower(v) - mul_add(vstep, lower(c), vlo), part, 0));
         s.upper = term(s.upper, keep(upper(v) - mul_add(vstep, upper(c), vlo), part, W / 2));
     });
-    return lane_sum(s.lower + s.upper);
+    return lane_sum(sums.lower + sums.upper);
 }
 
 double residual_sq_u8(const float* x, const uint8_t* code, size_t dim, float lo, float step) noexcept {
