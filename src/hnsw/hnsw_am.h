@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "hnsw/hnsw_index.h"
 #include "index/access_method.h"
+#include "index/name_values.h"
 
 namespace vext::hnsw {
 
@@ -53,7 +54,7 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
                                    IndexBulkDeleteCallback is_dead, void* state);
 
 // ---- hnsw_stats.cpp
-void index_stats(Oid index, ReturnSetInfo* result);
+void index_stats(Relation index, index::NameValueRows& out);
 
 // ---- hnsw_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

@@ -1,8 +1,9 @@
-// vectorext_index_stats(regclass): what an index holds, and a fingerprint of its graph.
+// vectorext_index_stats(regclass) of hnsw: what an index holds, and a fingerprint of its graph.
 #include <new>
 
 #include "base/hash.h"
 #include "hnsw/hnsw_am.h"
+#include "index/name_values.h"
 #include "page/slot_page.h"
 #include "pg/arena.h"
 #include "pg/block_pass.h"
@@ -136,28 +137,7 @@ private:
     IndexStats s_;
 };
 
-// ---- as rows of (name, value)
-
-class NameValueRows {
-public:
-    explicit NameValueRows(ReturnSetInfo* result) : result_(result) {}
-
-    void add(const char* name, const char* value) {
-        Datum values[] = {CStringGetTextDatum(name), CStringGetTextDatum(value)};
-        bool nulls[] = {false, false};
-        tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
-    }
-    void add(const char* name, uint64 value) { add(name, psprintf(UINT64_FORMAT, value)); }
-    // A share of something, per row.
-    void add(const char* name, uint64 sum, uint64 count) {
-        if (count > 0) add(name, psprintf("%.1f", static_cast<double>(sum) / static_cast<double>(count)));
-    }
-
-private:
-    ReturnSetInfo* result_;
-};
-
-void report(const HnswIndex& index, const IndexStats& s, NameValueRows& out) {
+void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& out) {
     uint64 pages = RelationGetNumberOfBlocks(index.rel);
     uint64 parts = s.code_bytes + s.base_link_bytes + s.upper_bytes + s.posting_bytes;
     out.add("format version", index.meta.version);
@@ -192,33 +172,11 @@ void report(const HnswIndex& index, const IndexStats& s, NameValueRows& out) {
 
 }  // namespace
 
-void index_stats(Oid oid, ReturnSetInfo* result) {
-    Relation rel = relation_open(oid, AccessShareLock);
-    if (!is_hnsw_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an hnsw index of vectorext", RelationGetRelationName(rel)));
-    }
-    index::check_may_inspect(rel);
+void index_stats(Relation rel, index::NameValueRows& out) {
     HnswIndex index = open_index(rel);
-    NameValueRows rows{result};
-    {
-        pg::ScratchContext scratch{"hnsw index stats"};
-        auto* inspector = new (palloc(sizeof(Inspector))) Inspector(index, scratch.context());
-        IndexStats stats = inspector->run();
-        report(index, stats, rows);
-    }
-    relation_close(rel, AccessShareLock);
+    pg::ScratchContext scratch{"hnsw index stats"};
+    auto* inspector = new (palloc(sizeof(Inspector))) Inspector(index, scratch.context());
+    report(index, inspector->run(), out);
 }
 
 }  // namespace vext::hnsw
-
-extern "C" {
-PG_FUNCTION_INFO_V1(vectorext_index_stats);
-PGDLLEXPORT Datum vectorext_index_stats(PG_FUNCTION_ARGS);
-
-Datum vectorext_index_stats(PG_FUNCTION_ARGS) {
-    InitMaterializedSRF(fcinfo, 0);
-    vext::hnsw::index_stats(PG_GETARG_OID(0), reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
-    return static_cast<Datum>(0);
-}
-}

@@ -4,6 +4,7 @@
 #include "pg/postgres.h"
 
 #include "index/access_method.h"
+#include "index/name_values.h"
 #include "ivf/ivf_index.h"
 
 namespace vext::ivf {
@@ -47,6 +48,9 @@ void end_scan(IndexScanDesc scan);
 // ---- ivf_vacuum.cpp
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback is_dead,
                                    void* state);
+
+// ---- ivf_stats.cpp
+void index_stats(Relation index, index::NameValueRows& out);
 
 // ---- ivf_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

@@ -284,6 +284,72 @@ uint32 give_back_vectors_pages(const IvfIndex& index, uint32 list) {
     return given;
 }
 
+namespace {
+
+// A page that was added to the file and is still all zeros. Who adds one holds the lock on extending until the page is
+// locked.
+bool init_new_page(const IvfIndex& index, Buffer buffer) {
+    LockRelationForExtension(index.rel, ExclusiveLock);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    UnlockRelationForExtension(index.rel, ExclusiveLock);
+    bool is_new = PageIsNew(BufferGetPage(buffer));
+    if (is_new) {
+        GenericXLogState* record = GenericXLogStart(index.rel);
+        page::init_page(GenericXLogRegisterBuffer(record, buffer, GENERIC_XLOG_FULL_IMAGE), index.layout.vectors);
+        GenericXLogFinish(record);
+    }
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    return is_new;
+}
+
+enum class Lost { no, entries, vectors };
+
+// Who adds a page keeps it locked until it has a list, so what is found unlocked without one is lost. An entries page
+// that was never linked has no `next`, which block 0 is to none.
+Lost judge(const IvfIndex& index, BlockNumber block, Page page) {
+    if (PageIsNew(page) || tail_of(page)->listed) return Lost::no;
+    if (page::has_kind(page, PageKind::vectors)) {
+        page::check_page(index.rel, block, page, index.layout.vectors);
+        return all_free(index, page) ? Lost::vectors : Lost::no;
+    }
+    if (!page::has_kind(page, PageKind::entries)) return Lost::no;
+    page::check_page(index.rel, block, page, index.layout.entries);
+    const IvfEntries* e = entries_of(index, page);
+    bool lost = is_freed(e) || (e->next == format::kIvfMetaBlock && live_entries(index, page) == 0);
+    return lost ? Lost::entries : Lost::no;
+}
+
+}  // namespace
+
+bool recover_page(const IvfIndex& index, BlockNumber block, BufferAccessStrategy strategy) {
+    Lost lost;
+    {
+        pg::Pin pin{ReadBufferExtended(index.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy)};
+        bool is_new;
+        {
+            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+            is_new = PageIsNew(pin.page());
+            lost = judge(index, block, pin.page());
+        }
+        if (is_new && init_new_page(index, pin.buffer())) lost = Lost::vectors;
+        if (lost == Lost::entries) {
+            // Waits like others that were freed: a scan may know of it.
+            LockBuffer(pin.buffer(), BUFFER_LOCK_EXCLUSIVE);
+            if (!is_freed(entries_of(index, pin.page()))) {
+                GenericXLogState* record = GenericXLogStart(index.rel);
+                IvfEntries* e = entries_of(index, GenericXLogRegisterBuffer(record, pin.buffer(), 0));
+                e->next = InvalidBlockNumber;
+                set_freed(e, ReadNextFullTransactionId());
+                GenericXLogFinish(record);
+            }
+            LockBuffer(pin.buffer(), BUFFER_LOCK_UNLOCK);
+        }
+    }
+    if (lost == Lost::no) return false;
+    free_page(index, lost == Lost::entries ? index.layout.entries : index.layout.vectors, block);
+    return true;
+}
+
 uint32 free_slot(const IvfIndex& index, Page page) {
     uint32 i = 0;
     while (i < index.layout.vectors.per_page && vector_at(index, page, i)->flags != 0) i++;

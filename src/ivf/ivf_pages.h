@@ -44,6 +44,10 @@ void pop_vectors_page(const IvfIndex& index, uint32 list, BlockNumber block);
 // Takes the pages without any row out of the stack, for any list to use. Gives how many.
 uint32 give_back_vectors_pages(const IvfIndex& index, uint32 list);
 
+// Frees a page that a crash has left without a list: one that was added and never linked, or left its list and is not
+// in that of free pages. False for all others.
+bool recover_page(const IvfIndex& index, BlockNumber block, BufferAccessStrategy strategy);
+
 // The number of a free slot; per_page: there is none.
 uint32 free_slot(const IvfIndex& index, Page page);
 

@@ -21,7 +21,9 @@ struct Vacuum {
     Vacuum(const IvfIndex& opened, IndexVacuumInfo* vacuum_info, IndexBulkDeleteResult* results,
            IndexBulkDeleteCallback callback, void* callback_state, MemoryContext memory)
         : index(opened), info(vacuum_info), stats(results), row_is_dead(callback), state(callback_state),
-          entries(memory), dead(memory), roomy(memory) {}
+          entries(memory), dead(memory), roomy(memory), seen(memory) {
+        seen.resize(RelationGetNumberOfBlocks(index.rel), 0);
+    }
 
     IvfIndex index;
     IndexVacuumInfo* info;
@@ -30,14 +32,16 @@ struct Vacuum {
     void* state;
     ArenaVec<Entry> entries, dead;  // of the page at hand
     ArenaVec<BlockNumber> roomy;    // vectors pages with free slots that no stack has
+    ArenaVec<uint8> seen;           // by block: a list has led to it
 };
 
-Buffer read_page(const Vacuum& v, BlockNumber block, const SlotShape& shape, int mode) {
+Buffer read_page(Vacuum& v, BlockNumber block, const SlotShape& shape, int mode) {
     pg::vacuum_delay();
     page::check_exists(v.index.rel, block);
     Buffer buffer = ReadBufferExtended(v.index.rel, MAIN_FORKNUM, block, RBM_NORMAL, v.info->strategy);
     LockBuffer(buffer, mode);
     page::check_page(v.index.rel, block, BufferGetPage(buffer), shape);
+    if (block < v.seen.size()) v.seen[block] = 1;
     return buffer;
 }
 
@@ -189,6 +193,18 @@ void thin_list(Vacuum& v, uint32 list) {
     }
 }
 
+// Pages that no list has led to: those that a crash has left are freed.
+void recover_pages(Vacuum& v) {
+    BlockNumber first = v.index.meta.first_list;
+    for (BlockNumber block = first; block < v.seen.size(); block++) {
+        if (v.seen[block]) continue;
+        pg::vacuum_delay();
+        if (!recover_page(v.index, block, v.info->strategy)) continue;
+        v.stats->pages_newly_deleted++;
+        v.stats->pages_deleted++;
+    }
+}
+
 }  // namespace
 
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback is_dead,
@@ -207,6 +223,7 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
         thin_list(*v, list);
         stats->pages_free += give_back_vectors_pages(index, list);
     }
+    recover_pages(*v);
     return stats;
 }
 
