@@ -14,25 +14,41 @@ double nodes_scored(double nodes, double m, double ef) {
     return std::min(nodes, 0.127 * m * std::pow(ef, 0.85) * std::log(std::max(nodes, 2.0)));
 }
 
+// For each row that is looked at beyond the first batch the search compares so many nodes times m. Where rows are dropped,
+// batches hand out less of their beams, the first one a quarter: measured 8,600 and 14,500 nodes for 100 and 140 rows at
+// m = 16.
+constexpr double kNodesPerRow = 2;
+constexpr double kNodesPerFilteredRow = 6;
+constexpr double kFirstShare = 0.25;
+
 }  // namespace
 
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                    Selectivity* selectivity, double* correlation, double* pages) {
     index::CostBasis basis;
-    if (!index::begin_estimate(path, {startup, total, selectivity, correlation, pages}, &basis)) return;
+    if (!index::begin_estimate(root, path, {startup, total, selectivity, correlation, pages}, &basis)) return;
     IndexOptInfo* info = path->indexinfo;
     Relation rel = index_open(info->indexoid, NoLock);
     int m = read_options(rel).m;
     index_close(rel, NoLock);
 
-    double scored = nodes_scored(basis.rows, m, settings.ef_search);
+    double ef = settings.ef_search;
+    double scored = nodes_scored(basis.rows, m, ef);
     auto distinct_pages = [&](double visits) { return basis.pages * (1 - std::exp(-visits / basis.pages)); };
     double node_cost = cpu_index_tuple_cost + cpu_operator_cost;
-
     *startup = scored * node_cost + distinct_pages(scored) * basis.page_cost;
-    double rest = basis.rows - std::min(basis.rows, static_cast<double>(settings.ef_search));
-    *total = *startup + rest * node_cost * m + basis.pages * basis.random_page_cost + basis.rows * cpu_index_tuple_cost;
-    (void)root;
+
+    double free_rows = basis.drops_rows ? ef * kFirstShare : ef;
+    double further = std::max(0.0, basis.wanted - free_rows);
+    if (basis.limit_known) {
+        // Nodes of further batches lie anywhere, and each is a visit to a page.
+        double per_row = m * (basis.drops_rows ? kNodesPerFilteredRow : kNodesPerRow);
+        double visits = std::min(basis.rows, further * per_row);
+        *total = *startup + visits * (node_cost + basis.page_cost) / basis.wanted_share;
+    } else {
+        *total = *startup + further * node_cost * m + basis.pages * basis.random_page_cost;
+    }
+    *total += basis.rows * *selectivity * cpu_index_tuple_cost;
     (void)loop_count;
 }
 

@@ -83,17 +83,32 @@ struct Scan {
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
-    size_t spares = 0;           // of the pool, behind the beam: not handed out yet
+    size_t taken = 0;            // of the pool, handed out
+    size_t spares = 0;           // of the pool, behind these: to be handed out next
     float ceiling = -HUGE_VALF;  // the upper bound that mirrors the beam's bounds
     bool drained = false;        // no further batch
     index::OrderBy by{};         // every_row: block by block
 
+    uint64 batches = 0;
+    BlockNumber next_block = 0;
+
     // Gives back what is not memory alone.
     void release() {
+        index::count_scan(batches, store.scored());
         if (rerank != nullptr) rerank->end();
     }
-    BlockNumber next_block = 0;
 };
+
+index::WatchedScan* frame_of(const Scan& s) { return index::frame_of<Scan>(s.desc); }
+
+// Of a batch so many are handed out: about those farther off the next one knows better, and what it finds too late is
+// lost under strict order. That matters where many more rows are looked at than asked for. Where the first rows are the
+// answer, the first batch is all that is wanted of it.
+size_t first_share(const Scan& s) {
+    if (frame_of(s)->drops_rows || s.by.has_range) return std::max<size_t>(s.ef / 4, 1);
+    return s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+}
+size_t share(const Scan& s) { return s.ef / (frame_of(s)->drops_rows || s.by.has_range ? 4 : 2); }
 
 bool strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::strict_order); }
 
@@ -120,7 +135,7 @@ void leave_rest(Scan& s, size_t n) {
     for (size_t i = n; i < s.pool.size(); i++) {
         HnswStore::Found f;
         if (i < n + kFirst && s.store.read_result(s.pool[i].node, &f)) s.beyond = std::min(s.beyond, f.bound);
-        if (s.spares == 0) s.spilled.push_back(s.pool[i]);
+        if (i >= n + s.spares) s.spilled.push_back(s.pool[i]);
     }
     double least = std::max<double>(s.beyond, s.order.last());
     for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
@@ -131,6 +146,8 @@ void take_results(Scan& s, size_t n) {
     s.results.clear();
     s.ceiling = -HUGE_VALF;
     n = std::min(n, s.pool.size());
+    s.taken = n;
+    s.spares = std::min(s.spares, s.pool.size() - n);
     for (size_t i = 0; i < n; i++) s.ceiling = std::max(s.ceiling, add_result(s, s.pool[i].node));
     leave_rest(s, n);
     sort_results(s);
@@ -141,7 +158,7 @@ void take_results(Scan& s, size_t n) {
 // executor hand out the beam, and leaves room for what the next batch finds.
 void take_spares(Scan& s) {
     s.results.clear();
-    for (size_t i = s.pool.size() - s.spares; i < s.pool.size(); i++) {
+    for (size_t i = s.taken; i < s.taken + s.spares; i++) {
         add_result(s, s.pool[i].node);
         if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
     }
@@ -149,6 +166,16 @@ void take_spares(Scan& s) {
     s.spares = 0;
     s.beyond = HUGE_VALF;
     sort_results(s);
+}
+
+constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
+constexpr index::ScanLimit kMaxScanTuples = {"hnsw.max_scan_tuples", "A higher limit lets it go on."};
+constexpr index::ScanLimit kScanMemory = {"hnsw.scan_mem_multiplier and work_mem", "A higher limit lets it go on."};
+
+// No further batch, although there may be more rows.
+void stop(Scan& s, const index::ScanLimit& limit) {
+    s.drained = true;
+    index::stopped(frame_of(s), limit);
 }
 
 void first_batch(Scan& s) {
@@ -162,17 +189,19 @@ void first_batch(Scan& s) {
     if (iterative) s.pool.keep_spilled(&s.spilled);
     size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
     search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
-    // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
-    size_t most = iterative ? s.ef : static_cast<size_t>(settings.ef_search);
-    if (spare > 0 && s.pool.size() > s.ef) s.spares = s.pool.size() - s.ef;
-    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : most);
-    s.drained = !iterative;
+    s.spares = spare;
+    s.batches++;
+    take_results(s, iterative ? first_share(s) : static_cast<size_t>(settings.ef_search));
+    if (iterative) return;
+    s.drained = true;
+    if (s.pool.size() == s.ef) stop(s, kOneBatch);
 }
 
-bool over_limits(const Scan& s) {
+const index::ScanLimit* limit_reached(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
-    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
-           static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory;
+    if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
+    if (static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory) return &kScanMemory;
+    return nullptr;
 }
 
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
@@ -180,14 +209,15 @@ bool over_limits(const Scan& s) {
 // is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
 // lost. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
-    if (over_limits(s)) {
+    if (const index::ScanLimit* limit = limit_reached(s); limit != nullptr) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, c.node);
         s.beyond = HUGE_VALF;
         sort_results(s);
-        s.drained = true;
+        stop(s, *limit);
         return;
     }
+    s.batches++;
     // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
     size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
     s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
@@ -201,7 +231,7 @@ void next_batch(Scan& s) {
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
-    take_results(s, s.ef / 2);
+    take_results(s, share(s));
     if (s.results.empty()) s.drained = true;
 }
 
@@ -287,6 +317,7 @@ bool read_postings(Scan& s) {
 
 // Makes the nearest run that was put off `current` when it is due; false when none is.
 bool resume_run(Scan& s) {
+    if (!s.runs.empty() && s.runs[0].distance > s.by.radius) s.runs.clear();
     while (!s.runs.empty() &&
            (s.next_result == s.results.size() || s.runs[0].distance <= s.results[s.next_result].bound)) {
         std::pop_heap(s.runs.begin(), s.runs.end(), farther_run);
@@ -339,6 +370,14 @@ bool next_page_of_nodes(Scan& s) {
     return true;
 }
 
+// The result at hand and those behind it lie beyond the range. Under strict order nothing nearer is to come; else a batch
+// without anything within the range is the last.
+void leave_range(Scan& s) {
+    if (strict() || s.next_result == 1) s.drained = true;
+    if (s.drained) s.spares = 0;
+    s.next_result = s.results.size();
+}
+
 // Makes `current` the next candidate with at least one row; false when the scan is over.
 bool next_node(Scan& s) {
     for (;;) {
@@ -354,6 +393,10 @@ bool next_node(Scan& s) {
             }
         }
         const Result& c = next_of_results(s);
+        if (c.bound > s.by.radius) {
+            leave_range(s);
+            continue;
+        }
         // A later batch may find something nearer than what was handed out already.
         if (!s.by.every_row && s.rerank == nullptr && !s.order.may_follow(c.bound, strict())) continue;
         s.current = c;
@@ -389,6 +432,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
             *row = s.ranked.back();
             s.ranked.pop_back();
             if (!s.order.may_follow(row->distance, strict())) continue;
+            if (row->distance > s.by.radius) continue;
             s.order.handed_out(row->distance);
             return true;
         }
@@ -409,13 +453,14 @@ bool next_ranked(Scan& s, RankedRow* row) {
 Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "hnsw");
     auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan, context);
-    if (s->index.meta.entry == kNoSlot && !index::is_null_query(scan)) {
+    index::Target target = index::read_target(scan);
+    if (target.nothing || (s->index.meta.entry == kNoSlot && !target.null_query)) {
         // Nothing to compare the query with: not an error whatever its dimensions, as for a sequential scan.
         s->drained = true;
         return s;
     }
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
-    s->by = index::read_order_by(scan, query_codec, s->index.dim(), &s->code);
+    s->by = index::read_order_by(target, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     if (s->index.codec->uncertain) {
         s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);

@@ -25,6 +25,10 @@ struct Methods {
 // The routine, with the flags of all our access methods.
 IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods);
 
+// Whether an index, or one as the planner sees it, is of an access method of ours.
+bool is_ours(Relation index);
+bool is_ours(const IndexOptInfo* index);
+
 // amvalidate: an operator class must name functions that we know; its one operator orders by a float8.
 bool validate_opclass(Oid opclass, const char* access_method);
 

@@ -14,6 +14,10 @@ inline constexpr uint16 kNormProc = 2;
 inline constexpr uint16 kTypeInfoProc = 3;
 inline constexpr uint16 kSupportProcs = 3;
 
+// Operators of its family, by number: the distance that orders, and whether a vector lies within a ball (type/ball.h).
+inline constexpr StrategyNumber kDistanceStrategy = 1;
+inline constexpr StrategyNumber kWithinStrategy = 2;
+
 struct OpclassMeaning {
     codec::Element element;
     codec::Metric metric;

@@ -8,12 +8,13 @@
 
 #include "codec/codec.h"
 #include "index/opclass.h"
+#include "index/scan_watch.h"
 
 namespace vext::index {
 
 // `Search` is made when the first row is asked for, in a context that goes with the next rescan.
 template <typename Search>
-struct ScanFrame {
+struct ScanFrame : WatchedScan {
     MemoryContext context;
     Search* search;
 };
@@ -27,6 +28,7 @@ template <typename Search>
 IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* context_name) {
     IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
     auto* frame = static_cast<ScanFrame<Search>*>(palloc0(sizeof(ScanFrame<Search>)));
+    watch(frame, rel);
     frame->context = AllocSetContextCreateInternal(CurrentMemoryContext, context_name, ALLOCSET_DEFAULT_SIZES);
     scan->opaque = frame;
     if (order_bys > 0) {
@@ -47,6 +49,7 @@ template <typename Search>
 void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
     release(frame);
+    frame->stopped_by = nullptr;
     MemoryContextReset(frame->context);
     if (keys != nullptr && scan->numberOfKeys > 0) {
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -80,19 +83,33 @@ Search& search_of(IndexScanDesc scan, Start start) {
 // ERROR for scans that cannot be served.
 void check_scan(IndexScanDesc scan, const char* access_method);
 
+// What a scan looks for: vectors around a query, in the order of their distances (ORDER BY), or up to a radius (<<->> and
+// its like), or both.
+struct Target {
+    Datum query;
+    bool null_query;
+    bool nothing;    // a ball without center or radius: no row is in it
+    bool has_range;  // rows are rechecked
+    double radius;   // of the smallest ball around the query
+};
+Target read_target(IndexScanDesc scan);
+
 // What a scan orders by. `every_row`: there is no distance that could order rows, all of them are returned.
 struct OrderBy {
     const void* elements;  // of the query; nullptr: it is NULL
     bool every_row;
+    bool has_range;
+    double radius;  // rows farther away are not asked for; infinite without a range
 };
-inline bool is_null_query(IndexScanDesc scan) { return (scan->orderByData[0].sk_flags & SK_ISNULL) != 0; }
 // Allocates and writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
-OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code);
+OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 dim, uint8** code);
 
 // A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
 inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, double bound) {
     scan->xs_heaptid = tid;
-    scan->xs_recheck = false;
+    scan->xs_recheck = by.has_range;
+    scan->xs_recheckorderby = false;
+    if (scan->numberOfOrderBys == 0) return;
     scan->xs_recheckorderby = !exact && !by.every_row;
     scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
     scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;

@@ -76,9 +76,12 @@ struct Search {
     BlockNumber next_block = 0;    // of every_row
 
     index::Rerank* rerank = nullptr;  // where vectors pages have no codes
+    uint64 batches = 0, compared = 0;
+    const index::ScanLimit* stopped_by = nullptr;
 
     // Gives back what is not memory alone.
     void release() {
+        index::count_scan(batches, compared);
         if (rerank != nullptr) rerank->end();
     }
 };
@@ -108,6 +111,15 @@ void sort_probes(Search& s, size_t end) {
     s.sorted = end;
 }
 
+constexpr index::ScanLimit kOneBatch = {"ivfflat.iterative_scan", "With strict_order it goes on."};
+constexpr index::ScanLimit kMaxProbes = {"ivfflat.max_probes", "A higher limit lets it go on."};
+
+// There are no further lists to scan, by a setting or because these were all.
+bool at_last_probe(Search& s) {
+    if (s.limit < s.probes.size()) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
+    return false;
+}
+
 // Which lists the next batch scans, and how closely; false when there is nothing left.
 bool widen(Search& s) {
     size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
@@ -118,7 +130,7 @@ bool widen(Search& s) {
         s.keep = kCandidates;
         s.hand_out = kHandedOut;
     } else if (mode() != IterativeScan::relaxed_order) {
-        if (!s.truncated && s.to == s.limit) return false;
+        if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
         s.keep *= kGrowth;
@@ -132,7 +144,7 @@ bool widen(Search& s) {
         s.keep = kCandidates;
         s.hand_out = kHandedOut;
     } else {
-        return false;
+        return at_last_probe(s);
     }
     sort_probes(s, s.to);
     return true;
@@ -173,6 +185,7 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
     for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
         IvfBlock* block = block_at(s.index, page, i);
         if (block->live == 0) continue;
+        s.compared += static_cast<uint64>(__builtin_popcount(block->live));
         const codec::BitBlock* bits = bits_of(block);
         codec::estimate(s.bits, bits, terms.base, estimates);
         // Most blocks have none; this loop is vectorized, the next one is not.
@@ -210,6 +223,7 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
                 codes[batch++] = code_of(vector);
             }
             s.index.codec->score(s.query, codes, batch, keys);
+            s.compared += batch;
             for (size_t j = 0; j < batch; j++) {
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
                 // An infinite one is a candidate, too.
@@ -385,6 +399,7 @@ size_t count_certain(const Search& s) {
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
     if (!widen(s)) return false;
+    s.batches++;
     s.candidates.clear();
     s.candidates.reserve(2 * s.keep);
     s.cutoff = HUGE_VALF;
@@ -443,6 +458,12 @@ const Result* next_row(Search& s) {
         }
         const Result& r = s.results[s.next_result++];
         if (s.by.every_row) return &r;
+        if (r.bound > s.by.radius) {
+            // Nothing nearer is to come; under relaxed order only a batch without anything within the range tells.
+            if (strict || s.next_result == 1) return nullptr;
+            s.next_result = s.results.size();
+            continue;
+        }
         // A row that was met twice, as vacuum moved its entry, stands beside itself.
         if (!s.order.may_follow(r.bound, strict)) continue;
         if (!s.handed_out.empty() && s.handed_out.back() == number_of(r.tid)) continue;
@@ -473,7 +494,9 @@ void prepare_first_pass(Search& s, const void* elements) {
 Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), context);
-    s->by = index::read_order_by(scan, *s->index.codec, s->index.dim(), &s->code);
+    index::Target target = index::read_target(scan);
+    if (target.nothing) return s;  // there are no probes
+    s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
     choose_probes(*s, s->by.elements);
@@ -497,7 +520,10 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     (void)direction;
     Search& s = index::search_of<Search>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     const Result* row = next_row(s);
-    if (row == nullptr) return false;
+    if (row == nullptr) {
+        if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
+        return false;
+    }
     index::return_row(scan, row->tid, s.index.codec->exact || s.rerank != nullptr, s.by, row->bound);
     return true;
 }
