@@ -1835,15 +1835,78 @@ ALTER OPERATOR FAMILY bit_hamming_ops USING ivfflat ADD
 ALTER OPERATOR FAMILY bit_jaccard_ops USING ivfflat ADD
     OPERATOR 2 <<%>> (bit, bit_ball);
 
--- ---- what scans did -----------------------------------------------------------------------------
-
-CREATE FUNCTION vectorext_scan_counters(OUT scans bigint, OUT batches bigint, OUT compared bigint, OUT stopped bigint) RETURNS record
-    AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
-
-COMMENT ON FUNCTION vectorext_scan_counters() IS 'finished scans of this session: their batches, the vectors that they compared, and how many a limit stopped';
-
 -- ---- inspection ---------------------------------------------------------------------------------
 
 CREATE FUNCTION vectorext_index_stats(index regclass, OUT name text, OUT value text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 30 COST 1000;
 COMMENT ON FUNCTION vectorext_index_stats(regclass) IS 'what an index holds, what its parts take, and a fingerprint of its graph';
+
+CREATE FUNCTION vectorext_index_check(index regclass, heapallindexed boolean DEFAULT false,
+	OUT severity text, OUT block bigint, OUT slot integer, OUT message text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 COST 10000;
+COMMENT ON FUNCTION vectorext_index_check(regclass, boolean) IS 'whether an hnsw or ivfflat index is what it should be; by heapallindexed also that it has all rows of its table';
+
+CREATE FUNCTION vectorext_index_assert(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 10000;
+COMMENT ON FUNCTION vectorext_index_assert(regclass, boolean) IS 'an error unless vectorext_index_check finds none';
+
+CREATE FUNCTION vectorext_recall(index regclass, k integer DEFAULT 10, samples integer DEFAULT 100,
+	OUT recall double precision, OUT low double precision, OUT high double precision, OUT p50_ms double precision, OUT p99_ms double precision,
+	OUT setting text, OUT value integer, OUT queries integer, OUT rows bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL UNSAFE ROWS 1 COST 1000000;
+COMMENT ON FUNCTION vectorext_recall(regclass, integer, integer) IS 'share of the k nearest that an index finds, measured on rows of its table, and how long that takes';
+
+CREATE FUNCTION vectorext_advise("table" regclass, "column" name, opclass name DEFAULT NULL, trial_rows integer DEFAULT 10000,
+	OUT place integer, OUT method text, OUT options text, OUT setting text, OUT recall double precision, OUT p50_ms double precision,
+	OUT index_bytes bigint, OUT build_seconds double precision, OUT build_memory bigint, OUT sql text, OUT note text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C PARALLEL UNSAFE ROWS 4 COST 1000000;
+COMMENT ON FUNCTION vectorext_advise(regclass, name, name, integer) IS 'which indexes fit a column: tried on a sample of its rows, with the SQL to run';
+
+CREATE FUNCTION vectorext_prewarm(index regclass, OUT part text, OUT pages bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 3 COST 100000;
+COMMENT ON FUNCTION vectorext_prewarm(regclass) IS 'reads an index into shared buffers, what searches need first before the rest';
+
+CREATE FUNCTION vectorext_last_scan(OUT index regclass, OUT visited bigint, OUT scored bigint, OUT rechecked bigint, OUT returned bigint, OUT batches bigint)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C PARALLEL RESTRICTED ROWS 1;
+COMMENT ON FUNCTION vectorext_last_scan() IS 'what the last search of this session through an hnsw or ivfflat index did';
+
+CREATE VIEW vectorext_indexes AS
+	SELECT i.indexrelid::regclass AS index, i.indrelid::regclass AS "table", m.amname AS method, o.opcname AS opclass,
+		c.reloptions AS options, i.indisvalid AS valid, pg_relation_size(c.oid) AS bytes, c.reltuples::bigint AS rows,
+		pg_stat_get_numscans(c.oid) AS scans, pg_stat_get_tuples_returned(c.oid) AS tuples_read,
+		pg_stat_get_tuples_fetched(c.oid) AS tuples_fetched, pg_stat_get_blocks_fetched(c.oid) AS blocks_read,
+		pg_stat_get_blocks_hit(c.oid) AS blocks_hit
+	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+		JOIN pg_opclass o ON o.oid = i.indclass[0]
+	WHERE c.relkind = 'i' AND m.amname IN ('hnsw', 'ivfflat');
+COMMENT ON VIEW vectorext_indexes IS 'all hnsw and ivfflat indexes of the database, with their sizes and what the server has counted';
+GRANT SELECT ON vectorext_indexes TO PUBLIC;
+
+-- ---- results of several searches ----------------------------------------------------------------
+
+CREATE FUNCTION rrf_score(rank bigint, k integer DEFAULT 60) RETURNS double precision
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rrf_score(bigint, integer) IS '1 / (k + rank), and 0 without a rank: a share of reciprocal rank fusion';
+
+CREATE FUNCTION rrf(VARIADIC ranks bigint[]) RETURNS double precision
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rrf(bigint[]) IS 'reciprocal rank fusion: the sum of 1 / (60 + rank) over the ranks that are not null';
+
+CREATE FUNCTION mmr(query vector, candidates vector[], k integer, lambda double precision DEFAULT 0.5) RETURNS integer[]
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mmr(vector, vector[], integer, double precision) IS 'places of k candidates that are near the query and unlike each other (maximal marginal relevance)';
+
+-- ---- shards -------------------------------------------------------------------------------------
+
+CREATE FUNCTION vectorext_shard_query("table" regclass, columns name[], distance text, rows integer, condition text DEFAULT NULL) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (SELECT CASE WHEN count(*) > 0 THEN format(E'SELECT %s, distance FROM (\n%s\n) s ORDER BY distance + 0 LIMIT %s',
+			(SELECT string_agg(format('%I', c), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u(c, n)),
+			string_agg(format('    (SELECT %s, %s AS distance FROM %I.%I%s ORDER BY %s LIMIT %s)',
+				(SELECT string_agg(format('%I', c), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u(c, n)),
+				distance, s.nspname, c.relname, ' WHERE ' || condition, distance, rows), E'\n    UNION ALL\n' ORDER BY c.oid),
+			rows) END
+		FROM pg_partition_tree("table") p JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace s ON s.oid = c.relnamespace
+		WHERE p.isleaf AND distance IS NOT NULL AND rows IS NOT NULL AND cardinality(columns) > 0);
+COMMENT ON FUNCTION vectorext_shard_query(regclass, name[], text, integer, text) IS 'a search of a partitioned table whose every part has an order and a limit of its own, as SQL';

@@ -37,7 +37,12 @@ function up_to(s, mark) {
 function key_of(s,  word) {
     sub(/^CREATE /, "", s)
     split(s, word, " ")
-    if (s ~ /^(FUNCTION|AGGREGATE|CAST) /) return up_to(s, ")")
+    if (s ~ /^(FUNCTION|AGGREGATE|CAST) /) {
+        s = up_to(s, ")")
+        gsub(/ DEFAULT [^,)]*/, "", s)
+        return s
+    }
+    if (s ~ /^VIEW /) return "VIEW " word[2]
     if (s ~ /^OPERATOR CLASS /) {
         match(s, / USING [a-z_]+/)
         return "OPERATOR CLASS " word[3] substr(s, RSTART, RLENGTH)
@@ -97,7 +102,7 @@ function undo(key, s) {
 function statement(text,  s, key) {
     s = text
     gsub(/[ \t\n]+/, " ", s)
-    if (s ~ /^COMMENT ON /) {
+    if (s ~ /^(COMMENT ON|GRANT) /) {
         if (make == "install" || make == "update") print text "\n"
         return
     }
@@ -105,7 +110,7 @@ function statement(text,  s, key) {
         extend(text, s)
         return
     }
-    if (s !~ /^CREATE /) fail("not a CREATE or COMMENT: " s)
+    if (s !~ /^CREATE /) fail("not a CREATE, COMMENT or GRANT: " s)
     key = key_of(s)
     seen[key] = 1
     if (make == "keys") {

@@ -85,6 +85,20 @@ void copy_row(const BitBlock* from, uint32_t from_row, BitBlock* to, uint32_t to
     }
 }
 
+bool same_row(const BitBlock* a, const BitBlock* b, uint32_t row, uint32_t bits) {
+    auto alike = [](float x, float y) { return x == y || std::fabs(x - y) <= 0.02f * (std::fabs(x) + std::fabs(y)); };
+    if (!alike(a->add[row], b->add[row]) || !alike(widen(a->scale[row]), widen(b->scale[row])) ||
+        !alike(widen(a->error[row]), widen(b->error[row]))) {
+        return false;
+    }
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < bits / 4; i++) {
+        uint8_t both = codes_of(a)[16 * i + row % 16] ^ codes_of(b)[16 * i + row % 16];
+        differ += static_cast<uint32_t>(__builtin_popcount(row < 16 ? both & 15 : both >> 4));
+    }
+    return differ <= bits / 32;
+}
+
 BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table) {
     // Group by group: from the sum of what is negative to the sum of what is positive.
     float widest = 0;

@@ -44,6 +44,8 @@ BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, b
                        uint8_t* code);
 
 void put_row(BitBlock* block, uint32_t bits, uint32_t row, const BitFactors& factors, const uint8_t* code);
+// Whether two codes and their factors may be of one row: sums may have been rounded otherwise.
+bool same_row(const BitBlock* a, const BitBlock* b, uint32_t row, uint32_t bits);
 void copy_row(const BitBlock* from, uint32_t from_row, BitBlock* to, uint32_t to_row, uint32_t bits);
 
 // A rotated query: <s, q> = slope * (sum of table entries) + offset.

@@ -26,6 +26,11 @@ enum class PageKind : uint16 {
     mean = 12,
 };
 
+// Whether inserts take single slots of such a page, so that pages with free ones are in a list.
+inline constexpr bool takes_slots(PageKind kind) {
+    return (kind >= PageKind::nodes && kind <= PageKind::postings) || kind == PageKind::vectors;
+}
+
 // The special space of every page.
 struct PageTail {
     BlockNumber next_free;  // next page with free slots, while `listed`

@@ -34,6 +34,8 @@ void init_access_method();  // from _PG_init
 bool is_hnsw_index(Relation rel);
 
 // ---- hnsw_build.cpp
+// Bytes that a build in memory takes.
+double build_memory(const HnswIndex& index, double rows);
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
 void build_empty(Relation index);
 

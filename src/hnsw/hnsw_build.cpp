@@ -1,5 +1,6 @@
 // CREATE INDEX: rows are coded as they are read, the graph is built in memory over the codes, then the pages are
 // written in one go. Rows that no longer fit into maintenance_work_mem are inserted into the pages.
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -93,10 +94,18 @@ void finish_graph(Build& b) {
     if (built.shared != nullptr) dsm_detach(built.shared);
 }
 
+GraphParameters parameters_of(const HnswIndex& index) {
+    return {index.dim(), index.m(), static_cast<uint32>(beam_of(index, index.meta.ef_construction)), index.codec};
+}
+
+// What a node takes, but for the table of codes.
+size_t bytes_per_node(const GraphParameters& p, size_t code_size) {
+    return MemoryGraph::node_bytes(p, code_size) + sizeof(ItemPointerData) + 8 * sizeof(uint32);
+}
+
 // What the build holds now, and what the graph will need.
 bool memory_is_full(const Build& b) {
-    size_t graph = MemoryGraph::node_bytes(b.rows.p, b.rows.mean_code_size());
-    size_t per_node = graph + sizeof(ItemPointerData) + 8 * sizeof(uint32);
+    size_t per_node = bytes_per_node(b.rows.p, b.rows.mean_code_size());
     size_t bytes = b.rows.size() * per_node + b.codes.bytes() + b.rows.duplicates.bytes();
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }
@@ -146,7 +155,25 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     if ((done & 0xFF) == 0) pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
+// Before the work, as the notice while it is done comes late. The number of rows is an estimate: only a clear case.
+void foretell(const HnswIndex& index, double rows) {
+    double needed = build_memory(index, rows) / 1024;
+    if (needed < 1.1 * maintenance_work_mem) return;
+    ereport(NOTICE, errmsg("hnsw graph of about %.0f rows needs %.0f MB, maintenance_work_mem is %d MB", rows,
+                           std::ceil(needed / 1024), maintenance_work_mem / 1024),
+            errdetail("Building will take significantly more time."),
+            errhint("SET maintenance_work_mem = '%.0f MB', if the machine has that much to spare.",
+                    std::ceil(1.1 * needed / 1024)));
+}
+
 }  // namespace
+
+double build_memory(const HnswIndex& index, double rows) {
+    constexpr double kTableEntry = 18;  // of the table of codes, as it grows: 12 to 24
+    constexpr size_t kUsualSparseCode = 200;
+    size_t code = index.codec->size == nullptr ? index.layout.code_bytes : kUsualSparseCode;
+    return rows * (static_cast<double>(bytes_per_node(parameters_of(index), code)) + kTableEntry);
+}
 
 void set_build_phase(BuildPhase phase, int64 total) {
     const int what[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
@@ -164,9 +191,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
 
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
     MemoryContext outer = MemoryContextSwitchTo(context);
-    GraphParameters parameters{index.dim(), index.m(), static_cast<uint32>(beam_of(index, index.meta.ef_construction)),
-                               index.codec};
-    auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters);
+    auto* b = new (palloc(sizeof(Build))) Build(index, context, parameters_of(index));
     b->index.logged = false;
     b->concurrent = info->ii_Concurrent;
     b->workers = pg::planned_build_workers(heap, rel, info);
@@ -177,6 +202,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     BlockNumber pages;
     double visible;
     table_relation_estimate_size(heap, nullptr, &pages, &b->expected, &visible);
+    if (info->ii_Predicate == NIL) foretell(index, b->expected);
     set_build_phase(BuildPhase::loading, static_cast<int64>(b->expected));
     double heap_rows = table_index_build_scan(heap, rel, info, false, true, add_row, b, nullptr);
     if (b->rest == nullptr) {

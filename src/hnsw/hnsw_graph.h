@@ -46,11 +46,15 @@ void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
     size_t n = store.links(node, level, links);
     size_t fresh = 0;
     for (size_t i = 0; i < n; i++) {
-        if (seen.insert(links[i])) links[fresh++] = links[i];
+        uint32_t node = links[i];
+        links[fresh] = node;
+        fresh += seen.insert(node);
     }
     uint32_t upcoming = pool.peek();
     if (upcoming != kNoNode) store.prefetch_links(upcoming, level);
     store.score_into(links, fresh, pool);
+    uint32_t nearer = pool.peek();
+    if (nearer != upcoming && nearer != kNoNode) store.prefetch_links(nearer, level);
     store.check_interrupts();
 }
 

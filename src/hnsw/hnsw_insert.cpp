@@ -174,8 +174,8 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerpr
     return add_posting(number, code, fingerprint, tid, head);
 }
 
-// Puts a new chunk in front of the chain. The chunk is written first, then the node that points to it: after a
-// crash in between nobody points to it, and vacuum takes it back once its node is gone.
+// Puts a new chunk in front of the chain. Where they cannot be written together, the chunk is first, then the node that
+// points to it: after a crash in between nobody points to it, and vacuum takes it back once its node is gone.
 bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid,
                                SlotNumber head) {
     const SlotShape& nodes = index_.layout.nodes;
@@ -187,16 +187,25 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fing
         auto* next = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(head)));
         uniform = next->uniform && *fingerprint_of(next) == fingerprint;
     }
+    pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
     SlotClaim claim = claim_slot(index_, PageKind::postings);
     auto* posting = reinterpret_cast<HnswPosting*>(claim.slot);
     *posting = {number, head, format::kSlotUsed, 1, uniform, 0};
     entries_of(posting)[0] = {*tid, 0};
     *fingerprint_of(posting) = fingerprint;
+    // Against the lock order, so the node's page is not waited for: if it is free, one record does both.
+    if (ConditionalLockBuffer(pin.buffer())) {
+        HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+        bool first = is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head;
+        if (first) node_at(index_, claim.record.add(pin.buffer()), nodes.slot(number))->posting = claim.number;
+        if (first) claim.publish();
+        LockBuffer(pin.buffer(), BUFFER_LOCK_UNLOCK);
+        if (first) return true;
+    }
     claim.publish();
 
     bool done = false, ours;
     {
-        pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         ours = still_owns(number, PageKind::postings, claim.number);
@@ -211,10 +220,10 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fing
     if (done) return true;
     // Somebody was faster: give the chunk back and start over.
     if (ours) {
-        pg::Pin pin{store_.reader().pin(shape.block(claim.number), shape)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+        pg::Pin chunk{store_.reader().pin(shape.block(claim.number), shape)};
+        pg::ContentLock lock{chunk.buffer(), BUFFER_LOCK_EXCLUSIVE};
         page::PageChange record{index_.rel, index_.logged};
-        Page page = record.add(pin.buffer());
+        Page page = record.add(chunk.buffer());
         free_posting(reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(claim.number))));
         record.finish();
     }
@@ -332,6 +341,8 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
         return entry == kNoSlot || (!only_if_empty && level > entry_level);
     };
     if (!wanted(now.node, now.level)) return false;
+    // What could be found from the old one still can.
+    if (now.node != kNoSlot) linker_.add_edge(node, 0, now.node, HnswLinker::Mode::if_chosen);
     pg::Pin pin{ReadBuffer(index_.rel, format::kHnswMetaBlock)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     format::HnswMeta* meta = meta_of(pin.page());

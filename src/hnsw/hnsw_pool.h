@@ -29,20 +29,20 @@ public:
 
     void reset(size_t expected) {
         size_t wanted = 64;
-        while (wanted < expected * 2) wanted *= 2;
+        while (wanted < expected * 4) wanted *= 2;
         table_.resize_uninitialized(wanted);
         memset(table_.data(), 0xFF, wanted * sizeof(uint32_t));
         used_ = 0;
     }
 
-    // True when the node was not in the set yet.
+    // True when the node was not in the set yet. (Nobody can foretell which it is: no branches.)
     bool insert(uint32_t node) {
         if (used_ * 2 >= table_.size()) grow();
         uint32_t* slot = find(node);
-        if (*slot == node) return false;
+        bool fresh = *slot != node;
         *slot = node;
-        used_++;
-        return true;
+        used_ += fresh;
+        return fresh;
     }
 
     size_t size() const { return used_; }
@@ -105,7 +105,7 @@ public:
             at = --size_;
         }
         Candidate* e = entries_.data();
-        at = std::upper_bound(e, e + size_, c.key, [](codec::Key key, const Candidate& x) { return key < x.key; }) - e;
+        at = place_of(e, c.key);
         memmove(static_cast<void*>(e + at + 1), e + at, (size_ - at) * sizeof(Candidate));
         e[at] = c;
         size_++;
@@ -131,6 +131,17 @@ public:
     }
 
 private:
+    // Behind all that are not farther. As std::upper_bound, without branches: each would be a guess.
+    size_t place_of(const Candidate* e, codec::Key key) const {
+        const Candidate* first = e;
+        for (size_t n = size_; n > 0;) {
+            size_t half = (n + 1) / 2;
+            first += key < first[half - 1].key ? 0 : half;
+            n -= half;
+        }
+        return first - e;
+    }
+
     Vec<Candidate> entries_;
     Vec<Candidate>* spilled_ = nullptr;
     size_t capacity_ = 0, ef_ = 0, size_ = 0, cursor_ = 0;

@@ -25,13 +25,19 @@ size_t spare_entries(size_t ef) { return 8 + ef / 2; }
 
 constexpr size_t kMaxBatch = 65535;
 
+// How many of the nearest of these are kept in the pool, to tell how far the beam's bounds reach.
+constexpr size_t kNextToBeam = 4;
+
+// A node. Most results of a beam are never asked for: they are sorted by what was seen of their codes in passing, and
+// read, under pin and lock, when they are about to be handed out.
 struct Result {
-    float bound;
-    SlotNumber node;
-    uint32 generation;
-    ItemPointerData tid;  // invalid when only postings are left, or none
-    SlotNumber posting;
-    Buffer heap_buffer;  // known once it was announced
+    float bound = HUGE_VALF;
+    SlotNumber node = kNoSlot;
+    bool read = false;  // else the bound is not certain, and what follows not known
+    uint32 generation = 0;
+    ItemPointerData tid{};  // invalid when only postings are left, or none
+    SlotNumber posting = kNoSlot;
+    Buffer heap_buffer = InvalidBuffer;  // known once it was announced
 };
 
 // A row whose distance was looked up; the nearest comes first out of a heap.
@@ -83,20 +89,16 @@ struct Scan {
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
-    size_t taken = 0;            // of the pool, handed out
-    size_t spares = 0;           // of the pool, behind these: to be handed out next
-    float ceiling = -HUGE_VALF;  // the upper bound that mirrors the beam's bounds
+    size_t taken = 0;            // how many of the pool were handed out
+    size_t spares = 0;           // how many of what was spilled may be handed out before the next batch
     bool drained = false;        // no further batch
     index::OrderBy by{};         // every_row: block by block
 
-    uint64 batches = 0;
-    BlockNumber next_block = 0;
-
     // Gives back what is not memory alone.
     void release() {
-        index::count_scan(batches, store.scored());
         if (rerank != nullptr) rerank->end();
     }
+    BlockNumber next_block = 0;
 };
 
 index::WatchedScan* frame_of(const Scan& s) { return index::frame_of<Scan>(s.desc); }
@@ -110,64 +112,6 @@ size_t first_share(const Scan& s) {
 }
 size_t share(const Scan& s) { return s.ef / (frame_of(s)->drops_rows || s.by.has_range ? 4 : 2); }
 
-bool strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::strict_order); }
-
-// Gives the upper bound that mirrors the lower one, or nothing when the node is gone.
-float add_result(Scan& s, SlotNumber node) {
-    HnswStore::Found f;
-    if (!s.store.read_result(node, &f)) return -HUGE_VALF;
-    s.results.push_back({f.bound, node, f.generation, f.tid, f.posting, InvalidBuffer});
-    return 2 * f.estimate - f.bound;
-}
-
-void sort_results(Scan& s) {
-    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
-        return a.bound != b.bound ? a.bound < b.bound : a.node < b.node;
-    });
-    s.next_result = s.announced = s.touched = 0;
-}
-
-// What is left to the next batch must not come too late there: until then nothing beyond it is certain. Of that, what
-// lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
-void leave_rest(Scan& s, size_t n) {
-    constexpr size_t kFirst = 4;
-    s.beyond = HUGE_VALF;
-    for (size_t i = n; i < s.pool.size(); i++) {
-        HnswStore::Found f;
-        if (i < n + kFirst && s.store.read_result(s.pool[i].node, &f)) s.beyond = std::min(s.beyond, f.bound);
-        if (i >= n + s.spares) s.spilled.push_back(s.pool[i]);
-    }
-    double least = std::max<double>(s.beyond, s.order.last());
-    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
-}
-
-// The first n of the pool become the results, the rest goes back to where it came from, or is spare.
-void take_results(Scan& s, size_t n) {
-    s.results.clear();
-    s.ceiling = -HUGE_VALF;
-    n = std::min(n, s.pool.size());
-    s.taken = n;
-    s.spares = std::min(s.spares, s.pool.size() - n);
-    for (size_t i = 0; i < n; i++) s.ceiling = std::max(s.ceiling, add_result(s, s.pool[i].node));
-    leave_rest(s, n);
-    sort_results(s);
-}
-
-// The executor asks for more than the beam: most often only to see that a last row may be handed out. A spare entry may
-// lie far off, with nearer ones not found yet. A bound just above the beam's distances is a bound too, lets the
-// executor hand out the beam, and leaves room for what the next batch finds.
-void take_spares(Scan& s) {
-    s.results.clear();
-    for (size_t i = s.taken; i < s.taken + s.spares; i++) {
-        add_result(s, s.pool[i].node);
-        if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
-    }
-    for (Result& r : s.results.span()) r.bound = std::min(r.bound, s.ceiling);
-    s.spares = 0;
-    s.beyond = HUGE_VALF;
-    sort_results(s);
-}
-
 constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
 constexpr index::ScanLimit kMaxScanTuples = {"hnsw.max_scan_tuples", "A higher limit lets it go on."};
 constexpr index::ScanLimit kScanMemory = {"hnsw.scan_mem_multiplier and work_mem", "A higher limit lets it go on."};
@@ -176,6 +120,100 @@ constexpr index::ScanLimit kScanMemory = {"hnsw.scan_mem_multiplier and work_mem
 void stop(Scan& s, const index::ScanLimit& limit) {
     s.drained = true;
     index::stopped(frame_of(s), limit);
+}
+
+bool strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::strict_order); }
+
+// Leaves a node that is gone without rows.
+bool read_result(Scan& s, Result& r) {
+    HnswStore::Found f;
+    r.read = true;
+    if (!s.store.read_result(r.node, &f)) return false;
+    r.bound = std::min(r.bound, f.bound);
+    r.generation = f.generation;
+    r.tid = f.tid;
+    r.posting = f.posting;
+    return true;
+}
+
+void add_result(Scan& s, const Candidate& c) {
+    Result r;
+    r.node = c.node;
+    if (s.store.glimpse_bound(c, &r.bound) || read_result(s, r)) s.results.push_back(r);
+}
+
+void sort_results(Scan& s) {
+    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
+        return a.bound != b.bound ? a.bound < b.bound : a.node < b.node;
+    });
+    s.next_result = s.announced = s.touched = 0;
+    constexpr size_t kSoonRead = 16;
+    const SlotShape& nodes = s.index.layout.nodes;
+    for (size_t i = 0; i < std::min(kSoonRead, s.results.size()); i++) {
+        s.store.reader().prefetch_pin(nodes.block(s.results[i].node));
+    }
+}
+
+// What is left to the next batch must not come too late there: until then nothing beyond it is certain. Of that, what
+// lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
+void leave_rest(Scan& s, size_t n) {
+    s.beyond = HUGE_VALF;
+    for (size_t i = n; i < s.pool.size(); i++) {
+        float bound;
+        if (i < n + kNextToBeam && s.store.glimpse_bound(s.pool[i], &bound)) s.beyond = std::min(s.beyond, bound);
+        s.spilled.push_back(s.pool[i]);
+    }
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+}
+
+void count_batch(Scan& s) {
+    index::ScanCounts& counts = index::counts_of(s.desc);
+    counts.visited = s.store.followed();
+    counts.scored = s.store.scored();
+    counts.batches++;
+}
+
+// The first n of the pool become the results, the rest is left to the next batch.
+void take_results(Scan& s, size_t n) {
+    s.results.clear();
+    s.taken = n = std::min(n, s.pool.size());
+    for (size_t i = 0; i < n; i++) add_result(s, s.pool[i]);
+    leave_rest(s, n);
+    sort_results(s);
+    count_batch(s);
+}
+
+// The largest upper bound of the nodes handed out; each mirrors the lower one.
+float upper_bound_of_taken(Scan& s) {
+    float ceiling = -HUGE_VALF;
+    for (size_t i = 0; i < s.taken; i++) {
+        float bound;
+        if (!s.store.glimpse_bound(s.pool[i], &bound)) continue;
+        ceiling = std::max(ceiling, 2 * s.store.estimate(s.pool[i].key) - bound);
+    }
+    return ceiling;
+}
+
+// The executor asks for more than the beam: most often only to see that a last row may be handed out. A spare entry may
+// lie far off, with nearer ones not found yet. A bound just above the beam's distances is a bound too, lets the
+// executor hand out the beam, and leaves room for what the next batch finds.
+void take_spares(Scan& s) {
+    ArenaVec<Candidate>& rest = s.spilled;
+    size_t n = std::min(s.spares, rest.size());
+    s.spares = 0;
+    std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    float ceiling = upper_bound_of_taken(s);
+    s.results.clear();
+    for (size_t i = n; i-- > 0; rest.pop_back()) {
+        add_result(s, rest[i]);
+        if (!rest[i].expanded) s.unexpanded.push_back(rest[i].node);
+        rest[i] = rest.back();
+    }
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, ceiling);
+    s.beyond = HUGE_VALF;
+    sort_results(s);
 }
 
 void first_batch(Scan& s) {
@@ -187,14 +225,12 @@ void first_batch(Scan& s) {
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    size_t spare = iterative && !s.index.codec->exact && !s.index.codec->uncertain ? spare_entries(s.ef) : 0;
-    search_from_top(s.store, entry.node, entry.level, s.ef, spare, s.pool, s.seen);
-    s.spares = spare;
-    s.batches++;
+    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
+    search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
     take_results(s, iterative ? first_share(s) : static_cast<size_t>(settings.ef_search));
     if (iterative) return;
     s.drained = true;
-    if (s.pool.size() == s.ef) stop(s, kOneBatch);
+    if (s.pool.size() >= s.ef) stop(s, kOneBatch);
 }
 
 const index::ScanLimit* limit_reached(const Scan& s) {
@@ -205,19 +241,16 @@ const index::ScanLimit* limit_reached(const Scan& s) {
 }
 
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
-// as wide, so that the work stays in proportion to the rows that are asked for. Only the nearer half of what it finds
-// is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
-// lost. Over the limits: what is left, as is.
+// as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
     if (const index::ScanLimit* limit = limit_reached(s); limit != nullptr) {
         s.results.clear();
-        for (const Candidate& c : s.spilled) add_result(s, c.node);
+        for (const Candidate& c : s.spilled) add_result(s, c);
         s.beyond = HUGE_VALF;
         sort_results(s);
         stop(s, *limit);
         return;
     }
-    s.batches++;
     // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
     size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
     s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
@@ -338,6 +371,7 @@ const Result& next_of_results(Scan& s) {
     for (size_t end = std::min(at + index::HeapAhead::kAnnounce + 1, s.results.size()); s.announced < end;
          s.announced++) {
         Result& c = s.results[s.announced];
+        if (!c.read) read_result(s, c);
         if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
     }
     for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.results.size()); s.touched < end; s.touched++) {
@@ -363,8 +397,8 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back(
-                {NAN, nodes.number(s.next_block, i), node->generation, node->tid, node->posting, InvalidBuffer});
+            s.results.push_back({NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
+                                 InvalidBuffer});
         }
     }
     return true;

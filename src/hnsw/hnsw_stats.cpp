@@ -183,16 +183,7 @@ void report(const HnswIndex& index, const IndexStats& s, NameValueRows& out) {
     out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
     out.add("bytes per row: postings", s.posting_bytes, s.rows);
     out.add("bytes per row: free", pages * BLCKSZ > parts ? pages * BLCKSZ - parts : 0, s.rows);
-    out.add("fingerprint", psprintf("%016" INT64_MODIFIER "x", s.fingerprint));
-}
-
-// Who owns or may read the table may know what its index is like.
-void check_right(Relation index) {
-    Oid table = IndexGetRelation(RelationGetRelid(index), false);
-    bool owner = has_privs_of_role(GetUserId(), index->rd_rel->relowner);
-    if (!owner && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK) {
-        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
-    }
+    out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 
 }  // namespace
@@ -203,11 +194,7 @@ void index_stats(Oid oid, ReturnSetInfo* result) {
         ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
                 errmsg("\"%s\" is not an hnsw index of vectorext", RelationGetRelationName(rel)));
     }
-    check_right(rel);
-    if (RELATION_IS_OTHER_TEMP(rel)) {
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("cannot access temporary tables of other sessions"));
-    }
+    index::check_may_inspect(rel);
     HnswIndex index = open_index(rel);
     NameValueRows rows{result};
     {

@@ -8,32 +8,22 @@ using format::HnswLinks;
 using format::HnswNode;
 using format::kNoSlot;
 
-namespace {
-constexpr uint32 kCacheLine = 64;
-// Of codes that differ in size: 60 to 80 elements.
-constexpr uint32 kUsualCode = 256;
-}  // namespace
-
-void HnswStore::prefetch_code(const HnswNode* node) const {
-    if (node == nullptr) return;
-    const auto* slot = reinterpret_cast<const char*>(node);
-    if (index_.layout.nodes.runs) {
-        __builtin_prefetch(slot);
-        const char* code = slot + index_.layout.code_offset;
-        for (uint32 at = 0; at < kUsualCode; at += kCacheLine) __builtin_prefetch(code + at);
-        return;
-    }
-    for (uint32 at = 0; at < index_.layout.links_offset; at += kCacheLine) __builtin_prefetch(slot + at);
-}
-
 void HnswStore::prefetch_links(SlotNumber number, int level) {
     const SlotShape& nodes = index_.layout.nodes;
     if (level != 0 || !index_.layout.links_inline) return;
+    reader_.prefetch_pin(nodes.block(number));
     const char* page = reader_.guess(nodes.block(number));
     if (page == nullptr) return;
     const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
     uint32 from = index_.layout.links_offset, to = nodes.runs ? index_.layout.code_offset : nodes.slot_bytes;
     for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
+}
+
+bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
+    const uint8* code = glimpse(guess_node(c.node), c.node);
+    if (code == nullptr) return false;
+    *bound = index_.codec->lower_bound(query_, c.key, index_.codec->slack(query_, code));
+    return true;
 }
 
 bool HnswStore::read_result(SlotNumber number, Found* found) {
@@ -43,11 +33,9 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     HnswNode* node = node_at(index_, pin.page(), slot);
     const uint8* code = code_at(index_, node);
-    if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, slot)) return false;
-    codec::Key key;
-    index_.codec->score(query_, &code, 1, &key);
+    if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, number)) return false;
+    codec::Key key = key_of(code);
     found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
-    found->estimate = index_.codec->lower_bound(query_, key, 0);
     found->generation = node->generation;
     found->tid = node->tid;
     found->posting = node->posting;
@@ -101,6 +89,7 @@ LinkView HnswStore::view_row(Page page, const LinkRow& row) {
 }
 
 size_t HnswStore::links(SlotNumber node, int level, uint32* out) {
+    followed_++;
     LinkRow row;
     if (!find_row(node, level, &row)) return 0;
     pg::Pin pin{reader_.pin(row.block, *row.shape)};

@@ -2,9 +2,12 @@
 // links from. Locks: README.md beside this file.
 #pragma once
 
+#include <algorithm>
+
 #include "pg/postgres.h"
 
 #include "hnsw/hnsw_index.h"
+#include "hnsw/hnsw_pool.h"
 #include "page/page_reader.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
@@ -26,11 +29,14 @@ struct LinkView {
     SlotNumber* links;
 };
 
+inline constexpr uint32 kCacheLine = 64;
+
 class HnswStore {
 public:
     // Working memory comes from `context`.
     HnswStore(const HnswIndex& index, MemoryContext context)
-        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), table_(context) {}
+        : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), prefetched_(usual_bytes(index)),
+          table_(context) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
@@ -55,23 +61,20 @@ public:
     // is wrong. So keys lead a search, and what it finds is read again (read_result) before anything is said of it.
     template <typename Pool>
     void score_into(const SlotNumber* nodes, size_t n, Pool& pool) {
-        constexpr size_t kAhead = 6;
-        const format::HnswNode* guessed[kMaxLinks];
-        for (size_t i = 0; i < n; i++) {
-            guessed[i] = guess_node(nodes[i]);
-            if (i < kAhead) prefetch_code(guessed[i]);
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (i + kAhead < n) prefetch_code(guessed[i + kAhead]);
-            codec::Key key;
-            if (glimpse(guessed[i], nodes[i], &key) || read_key(nodes[i], &key)) pool.insert({key, nodes[i]});
-        }
         scored_ += n;
+        for (size_t done = 0; done < n; done += kTogether) {
+            score_some(nodes + done, std::min(kTogether, n - done), pool);
+        }
     }
 
-    // A node as the result of a search: its bound, its estimate (the bound of a code that lost nothing), its rows.
+    // What bound a scored node probably has, without a pin. False: that cannot be seen so.
+    bool glimpse_bound(const Candidate& c, float* bound);
+    // What a code of this key would be bounded by that lost nothing.
+    float estimate(codec::Key key) const { return index_.codec->lower_bound(query_, key, 0); }
+
+    // A node as the result of a search: its bound, its rows.
     struct Found {
-        float bound, estimate;
+        float bound;
         uint32 generation;
         ItemPointerData tid;
         SlotNumber posting;
@@ -91,7 +94,7 @@ public:
         auto look = [&] {
             const uint8* code = code_at(index_, node);
             uint32 slot = nodes.slot(number);
-            if (has_node(index_, pin.page(), slot) && fits_page(code, slot)) use(node, code);
+            if (has_node(index_, pin.page(), slot) && fits_page(code, number)) use(node, code);
         };
         if (!lock_codes_) {
             look();
@@ -107,8 +110,14 @@ public:
     LinkView view_row(Page page, const LinkRow& row);
 
     uint64 scored() const { return scored_; }
+    uint64 followed() const { return followed_; }
 
 private:
+    static uint32 usual_bytes(const HnswIndex& index) {
+        constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements
+        return index.layout.nodes.runs ? index.layout.code_offset + kUsualSparseCode : index.layout.links_offset;
+    }
+
     // Where a node probably is in memory, or nullptr; asks for its page when it may not be there.
     const format::HnswNode* guess_node(SlotNumber number) {
         const SlotShape& nodes = index_.layout.nodes;
@@ -119,9 +128,9 @@ private:
     }
 
     // Whether a code that says itself how long it is ends on its page.
-    bool fits_page(const uint8* code, uint32 slot) const {
+    bool fits_page(const uint8* code, SlotNumber number) const {
         const SlotShape& nodes = index_.layout.nodes;
-        return !nodes.runs || slot + index_.node_slots(code) <= nodes.per_page;
+        return !nodes.runs || nodes.slot(number) + index_.node_slots(code) <= nodes.per_page;
     }
 
     // False: there is no such node any more.
@@ -134,22 +143,55 @@ private:
         return found;
     }
 
-    bool glimpse(const format::HnswNode* node, SlotNumber number, codec::Key* key) {
-        if (node == nullptr || node->mark != mark_of(index_, number)) return false;
+    // The code of a node where a hint says that it is, or nullptr.
+    const uint8* glimpse(const format::HnswNode* node, SlotNumber number) const {
+        if (node == nullptr || node->mark != mark_of(index_, number)) return nullptr;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
-        if (!fits_page(code, index_.layout.nodes.slot(number))) return false;
-        index_.codec->score(query_, &code, 1, key);
-        return true;
+        return fits_page(code, number) ? code : nullptr;
     }
 
-    void prefetch_code(const format::HnswNode* node) const;
+    // All are asked for before the first is looked at: their cache misses overlap.
+    static constexpr size_t kTogether = 32;
+    template <typename Pool>
+    void score_some(const SlotNumber* nodes, size_t n, Pool& pool) {
+        const format::HnswNode* guessed[kTogether];
+        for (size_t i = 0; i < n; i++) {
+            guessed[i] = guess_node(nodes[i]);
+            prefetch_code(guessed[i]);
+        }
+        const uint8* codes[kTogether] = {};
+        size_t place[kTogether];
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++) {
+            codes[count] = glimpse(guessed[i], nodes[i]);
+            place[count] = i;
+            count += codes[count] != nullptr;
+        }
+        codec::Key keys[kTogether];
+        index_.codec->score(query_, codes, count, keys);
+        // In their order, whatever was in memory: a search gives the same answers twice.
+        for (size_t i = 0, known = 0; i < n; i++) {
+            if (known < count && place[known] == i) {
+                pool.insert({keys[known++], nodes[i]});
+            } else if (codec::Key key; read_key(nodes[i], &key)) {
+                pool.insert({key, nodes[i]});
+            }
+        }
+    }
+
+    void prefetch_code(const format::HnswNode* node) const {
+        if (node == nullptr) return;
+        const auto* slot = reinterpret_cast<const char*>(node);
+        for (uint32 at = 0; at < prefetched_; at += kCacheLine) __builtin_prefetch(slot + at);
+    }
 
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
+    uint32 prefetched_;  // bytes of a slot up to where most codes end
     codec::Query query_{};
     ArenaVec<uint64> table_;  // of the query
-    uint64 scored_ = 0;
+    uint64 scored_ = 0, followed_ = 0;
 };
 
 }  // namespace vext::hnsw

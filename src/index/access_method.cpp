@@ -125,6 +125,18 @@ void warn_not_valid(Relation index, const char* access_method, const char* probl
             errdetail_internal("%s", problem), errhint("REINDEX the index."));
 }
 
+void check_may_inspect(Relation index) {
+    Oid table = IndexGetRelation(RelationGetRelid(index), false);
+    bool owner = has_privs_of_role(GetUserId(), index->rd_rel->relowner);
+    if (!owner && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK) {
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+    }
+    if (RELATION_IS_OTHER_TEMP(index)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("cannot access temporary tables of other sessions"));
+    }
+}
+
 IndexBulkDeleteResult* start_bulk_delete(IndexBulkDeleteResult* stats) {
     if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
     stats->num_index_tuples = 0;

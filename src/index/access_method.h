@@ -63,6 +63,10 @@ uint32 most_dimensions(uint32 limit, Fits fits) {
 // The same for a vacuum, which must go on with the table.
 void warn_not_valid(Relation index, const char* access_method, const char* problem);
 
+// ---- functions that look into an index
+// Who owns the index or may read its table may know what it is like. ERROR: not so, or another session's.
+void check_may_inspect(Relation index);
+
 // ---- vacuum
 IndexBulkDeleteResult* start_bulk_delete(IndexBulkDeleteResult* stats);
 IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);

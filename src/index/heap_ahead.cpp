@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "page/page_reader.h"
+
 namespace vext::index {
 namespace {
 
@@ -30,6 +32,7 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) const {
     Buffer buffer = PrefetchBuffer(heap_, MAIN_FORKNUM, ItemPointerGetBlockNumberNoCheck(&tid)).recent_buffer;
 #ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
     if (buffer > InvalidBuffer) {
+        page::prefetch_pin(buffer);
         __builtin_prefetch(BufferGetBlock(buffer));
         __builtin_prefetch(line_pointer(buffer, tid));
         return buffer;

@@ -18,6 +18,8 @@ bool same_value(Datum a, Datum b) { return datum_image_eq(a, b, false, -1); }
 
 }  // namespace
 
+LastScan last_scan;
+
 void check_scan(IndexScanDesc scan, const char* access_method) {
     bool ordered = scan->numberOfOrderBys > 0 && scan->orderByData != nullptr;
     if (!ordered && within_key(scan) == nullptr) {

@@ -12,12 +12,35 @@
 
 namespace vext::index {
 
+// What a search has done.
+struct ScanCounts {
+    uint64 visited;    // hnsw: nodes whose links were followed; ivfflat: lists
+    uint64 scored;     // codes that were compared with the query
+    uint64 rechecked;  // rows whose distance was computed from the row itself, by the executor or before
+    uint64 returned;   // rows handed to the executor
+    uint32 batches;
+};
+
+// The last search of this session that came to its end.
+struct LastScan {
+    Oid index;
+    ScanCounts counts;
+};
+extern LastScan last_scan;
+
+struct CountedScan : WatchedScan {
+    MemoryContext context;
+    ScanCounts counts;
+};
+
 // `Search` is made when the first row is asked for, in a context that goes with the next rescan.
 template <typename Search>
-struct ScanFrame : WatchedScan {
-    MemoryContext context;
+struct ScanFrame : CountedScan {
     Search* search;
 };
+
+// Of the search under way.
+inline ScanCounts& counts_of(IndexScanDesc scan) { return static_cast<CountedScan*>(scan->opaque)->counts; }
 
 template <typename Search>
 ScanFrame<Search>* frame_of(IndexScanDesc scan) {
@@ -28,8 +51,8 @@ template <typename Search>
 IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* context_name) {
     IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
     auto* frame = static_cast<ScanFrame<Search>*>(palloc0(sizeof(ScanFrame<Search>)));
-    watch(frame, rel);
     frame->context = AllocSetContextCreateInternal(CurrentMemoryContext, context_name, ALLOCSET_DEFAULT_SIZES);
+    watch(frame, rel);
     scan->opaque = frame;
     if (order_bys > 0) {
         scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
@@ -40,16 +63,21 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
 
 // A search gives back what is not memory alone.
 template <typename Search>
-void release(ScanFrame<Search>* frame) {
-    if (frame->search != nullptr) frame->search->release();
+void release(IndexScanDesc scan) {
+    ScanFrame<Search>* frame = frame_of<Search>(scan);
+    if (frame->search != nullptr) {
+        frame->search->release();
+        last_scan = {RelationGetRelid(scan->indexRelation), frame->counts};
+    }
     frame->search = nullptr;
+    frame->counts = {};
+    frame->stopped_by = nullptr;
 }
 
 template <typename Search>
 void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
-    release(frame);
-    frame->stopped_by = nullptr;
+    release<Search>(scan);
     MemoryContextReset(frame->context);
     if (keys != nullptr && scan->numberOfKeys > 0) {
         memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -61,7 +89,7 @@ void rescan(IndexScanDesc scan, ScanKey keys, ScanKey order_bys) {
 
 template <typename Search>
 void end_scan(IndexScanDesc scan) {
-    release(frame_of<Search>(scan));
+    release<Search>(scan);
     MemoryContextDelete(frame_of<Search>(scan)->context);
     pfree(scan->opaque);
     scan->opaque = nullptr;
@@ -108,9 +136,11 @@ OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 di
 inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, double bound) {
     scan->xs_heaptid = tid;
     scan->xs_recheck = by.has_range;
-    scan->xs_recheckorderby = false;
+    scan->xs_recheckorderby = !exact && !by.every_row && scan->numberOfOrderBys > 0;
+    ScanCounts& counts = counts_of(scan);
+    counts.returned++;
+    counts.rechecked += scan->xs_recheckorderby || scan->xs_recheck;
     if (scan->numberOfOrderBys == 0) return;
-    scan->xs_recheckorderby = !exact && !by.every_row;
     scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
     scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
 }

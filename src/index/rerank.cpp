@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "index/order_scan.h"
+
 namespace vext::index {
 
 Rerank::Rerank(IndexScanDesc scan)
@@ -31,6 +33,7 @@ bool Rerank::value(Datum* datum) {
 bool Rerank::distance(const ItemPointerData& tid, double* distance) {
     ItemPointerData at = tid;  // the table follows a chain of versions with it
     bool call_again = false;
+    counts_of(scan_).rechecked++;
     if (!table_index_fetch_tuple(fetch_, &at, scan_->xs_snapshot, slot_, &call_again, nullptr)) return false;
     MemoryContext outer = MemoryContextSwitchTo(row_context_);
     Datum datum;

@@ -22,11 +22,6 @@ namespace {
 
 WatchedQuery* queries = nullptr;
 
-struct Counters {
-    int64 scans, batches, compared, stopped;
-};
-Counters counters;
-
 // 0: no message
 int notice_level = DEBUG1;
 const config_enum_entry kNoticeLevels[] = {
@@ -169,14 +164,7 @@ void watch(WatchedScan* scan, Relation index) {
 void stopped(WatchedScan* scan, const ScanLimit& limit) {
     if (scan->stopped_by != nullptr) return;
     scan->stopped_by = &limit;
-    counters.stopped++;
     if (scan->query != nullptr) scan->query->stopped = true;
-}
-
-void count_scan(uint64 batches, uint64 compared) {
-    counters.scans++;
-    counters.batches += static_cast<int64>(batches);
-    counters.compared += static_cast<int64>(compared);
 }
 
 void init_scan_watch() {
@@ -190,18 +178,3 @@ void init_scan_watch() {
 }
 
 }  // namespace vext::index
-
-extern "C" {
-PG_FUNCTION_INFO_V1(vectorext_scan_counters);
-PGDLLEXPORT Datum vectorext_scan_counters(PG_FUNCTION_ARGS);
-
-Datum vectorext_scan_counters(PG_FUNCTION_ARGS) {
-    using vext::index::counters;
-    TupleDesc row;
-    if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
-    Datum values[] = {Int64GetDatum(counters.scans), Int64GetDatum(counters.batches), Int64GetDatum(counters.compared),
-                      Int64GetDatum(counters.stopped)};
-    bool nulls[4] = {};
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
-}
-}

@@ -28,9 +28,6 @@ void watch(WatchedScan* scan, Relation index);
 // A scan ends at a limit.
 void stopped(WatchedScan* scan, const ScanLimit& limit);
 
-// Counters of the session: vectorext_scan_counters().
-void count_scan(uint64 batches, uint64 compared);
-
 // Settings and hooks; from _PG_init.
 void init_scan_watch();
 

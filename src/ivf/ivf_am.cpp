@@ -81,6 +81,8 @@ static bool insert_callback(Relation index, Datum* values, bool* is_null, ItemPo
 
 static bool validate_callback(Oid opclass) { return index::validate_opclass(opclass, "ivfflat"); }
 
+bool is_ivf_index(Relation rel) { return rel->rd_indam != nullptr && rel->rd_indam->ambuild == build; }
+
 }  // namespace vext::ivf
 
 extern "C" {

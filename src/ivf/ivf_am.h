@@ -28,6 +28,9 @@ enum class BuildPhase : int { initializing = 1, clustering = 2, assigning = 3, l
 
 void init_access_method();  // from _PG_init
 
+// Whether a relation is an index of this access method.
+bool is_ivf_index(Relation rel);
+
 // ---- ivf_build.cpp
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
 void build_empty(Relation index);

@@ -46,9 +46,9 @@ struct Result {
 };
 
 struct Search {
-    Search(const IvfIndex& opened, MemoryContext memory)
+    Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
-          results(memory), handed_out(memory), numbers(memory) {}
+          results(memory), handed_out(memory), numbers(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -74,14 +74,13 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;    // of every_row
+    index::ScanCounts& counts;
+    const index::ScanLimit* stopped_by = nullptr;
 
     index::Rerank* rerank = nullptr;  // where vectors pages have no codes
-    uint64 batches = 0, compared = 0;
-    const index::ScanLimit* stopped_by = nullptr;
 
     // Gives back what is not memory alone.
     void release() {
-        index::count_scan(batches, compared);
         if (rerank != nullptr) rerank->end();
     }
 };
@@ -185,9 +184,9 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
     for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
         IvfBlock* block = block_at(s.index, page, i);
         if (block->live == 0) continue;
-        s.compared += static_cast<uint64>(__builtin_popcount(block->live));
         const codec::BitBlock* bits = bits_of(block);
         codec::estimate(s.bits, bits, terms.base, estimates);
+        s.counts.scored += static_cast<uint32>(__builtin_popcount(block->live));
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
         for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
@@ -223,7 +222,7 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
                 codes[batch++] = code_of(vector);
             }
             s.index.codec->score(s.query, codes, batch, keys);
-            s.compared += batch;
+            s.counts.scored += batch;
             for (size_t j = 0; j < batch; j++) {
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
                 // An infinite one is a candidate, too.
@@ -333,6 +332,7 @@ void look_closely(Search& s, const Candidate& c) {
     const uint8* code = code_of(vector);
     codec::Key key;
     s.index.codec->score(s.query, &code, 1, &key);
+    s.counts.scored++;
     float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
     rank_result(s, bound, as_estimate(s, key), vector->tid);
 }
@@ -399,7 +399,8 @@ size_t count_certain(const Search& s) {
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
     if (!widen(s)) return false;
-    s.batches++;
+    s.counts.batches++;
+    s.counts.visited += s.to - s.from;
     s.candidates.clear();
     s.candidates.reserve(2 * s.keep);
     s.cutoff = HUGE_VALF;
@@ -493,7 +494,7 @@ void prepare_first_pass(Search& s, const void* elements) {
 
 Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
-    auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), context);
+    auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
     index::Target target = index::read_target(scan);
     if (target.nothing) return s;  // there are no probes
     s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);

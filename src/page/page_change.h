@@ -13,7 +13,11 @@ public:
 
     // The page to be changed of an exclusively locked buffer. Flags are GenericXLogRegisterBuffer's.
     Page add(Buffer buffer, int flags = 0) {
-        if (record_ != nullptr) return GenericXLogRegisterBuffer(record_, buffer, flags);
+        if (record_ != nullptr) {
+            // The first change since a checkpoint is logged as the whole page anyway: nobody need look for what differs.
+            if (XLogCheckBufferNeedsBackup(buffer)) flags |= GENERIC_XLOG_FULL_IMAGE;
+            return GenericXLogRegisterBuffer(record_, buffer, flags);
+        }
         Assert(count_ < MAX_GENERIC_XLOG_PAGES);
         changed_[count_++] = buffer;
         return BufferGetPage(buffer);

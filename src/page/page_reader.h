@@ -8,6 +8,11 @@
 
 namespace vext::page {
 
+// Whoever pins a buffer needs what the server notes of it, a cache line that is seldom near.
+inline void prefetch_pin(Buffer buffer) {
+    if (buffer > InvalidBuffer && buffer <= NBuffers) __builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+}
+
 // The buffers in which this backend last saw the blocks of one relation file.
 struct BufferHints {
     pg::FileLocator file;  // hash key
@@ -44,6 +49,9 @@ public:
         if (page == nullptr) ask(block);
         return page;
     }
+
+    // The block will be pinned soon.
+    void prefetch_pin(BlockNumber block) { page::prefetch_pin(hint_of(block).buffer); }
 
     Relation index() const { return index_; }
 

@@ -32,6 +32,19 @@ inline Buffer extend_fork(Relation rel, ForkNumber fork) {
 
 inline Buffer extend_relation(Relation rel) { return extend_fork(rel, MAIN_FORKNUM); }
 
+// Makes a fork so many blocks long; those that are new read as zeros.
+inline void extend_fork_to(Relation rel, ForkNumber fork, BlockNumber blocks) {
+    BlockNumber present = RelationGetNumberOfBlocksInFork(rel, fork);
+    if (blocks <= present) return;
+#if PG_VERSION_NUM >= 160000
+    smgrzeroextend(RelationGetSmgr(rel), fork, present, static_cast<int>(blocks - present), false);
+#else
+    // The file system fills the hole, as it does for the buckets of a hash index.
+    PGAlignedBlock zeros{};
+    smgrextend(RelationGetSmgr(rel), fork, blocks - 1, zeros.data, false);
+#endif
+}
+
 // How many parallel workers the planner grants to the build of an index; newer servers ask it before they call the
 // access method, if that says that it can use them.
 inline int planned_build_workers(Relation heap, Relation index, const IndexInfo* info) {
@@ -68,6 +81,23 @@ inline bool walk_plan_states(PlanState* node, bool (*walker)(PlanState*, void*),
     auto any = reinterpret_cast<void (*)()>(walker);  // compilers warn of other casts between functions
     return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(any), context);
 #endif
+}
+
+// Around functions of indexes, as the server's own maintenance does it.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
+#endif
+}
+
+// ERROR unless the caller may call the function.
+inline void check_may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    AclResult right = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+    AclResult right = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+    if (right != ACLCHECK_OK) aclcheck_error(right, OBJECT_FUNCTION, get_func_name(function));
 }
 
 inline void vacuum_delay() {

@@ -6,6 +6,8 @@ declare -A may=(
     [pg]="base" [format]="pg" [page]="format pg base" [type]="pg codec simd base"
     [index]="page format pg type codec simd base"
     [hnsw]="index page format pg codec simd base" [ivf]="index page format pg codec simd base"
+    [check]="hnsw ivf index page format pg codec simd base"
+    [tools]="hnsw ivf index page format pg codec simd base"
     [module]="hnsw ivf index page format type pg codec simd base"
 )
 # The algorithms of the access methods, which also run without a server.
