@@ -104,13 +104,22 @@ struct Scan {
 index::WatchedScan* frame_of(const Scan& s) { return index::frame_of<Scan>(s.desc); }
 
 // Of a batch so many are handed out: about those farther off the next one knows better, and what it finds too late is
-// lost under strict order. That matters where many more rows are looked at than asked for. Where the first rows are the
-// answer, the first batch is all that is wanted of it.
+// lost under strict order. That matters where many more rows are looked at than asked for, or the first batch is small.
+// Where the first rows are the answer, the first batch is all that is wanted of it.
+bool is_careful(const Scan& s) {
+    const index::ScanUse& use = frame_of(s)->use;
+    return use.drops_rows || use.merges || s.by.has_range;
+}
 size_t first_share(const Scan& s) {
-    if (frame_of(s)->drops_rows || s.by.has_range) return std::max<size_t>(s.ef / 4, 1);
+    if (is_careful(s)) return std::max<size_t>(s.ef / 4, 1);
     return s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
 }
-size_t share(const Scan& s) { return s.ef / (frame_of(s)->drops_rows || s.by.has_range ? 4 : 2); }
+size_t share(const Scan& s) { return s.ef / (is_careful(s) ? 4 : 2); }
+// Of many scans that are merged most are asked for one row only.
+size_t first_beam(const Scan& s) {
+    size_t ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    return frame_of(s)->use.merges ? std::max<size_t>(ef / 4, 1) : ef;
+}
 
 constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
 constexpr index::ScanLimit kMaxScanTuples = {"hnsw.max_scan_tuples", "A higher limit lets it go on."};
@@ -223,7 +232,7 @@ void first_batch(Scan& s) {
         return;
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    s.ef = iterative ? first_beam(s) : beam_of(s.index, static_cast<size_t>(settings.ef_search));
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);

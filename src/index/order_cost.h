@@ -35,7 +35,9 @@ struct CostOutput {
 
 // Vectors within a ball can be found without an order.
 inline bool has_range(const IndexPath* path) {
-    return path->indexclauses != NIL && static_cast<IndexClause*>(linitial(path->indexclauses))->indexcol == 0;
+    if (path->indexclauses == NIL) return false;
+    auto* first = static_cast<IndexClause*>(linitial(path->indexclauses));
+    return first->indexcol == 0 && IsA(static_cast<RestrictInfo*>(linitial(first->indexquals))->clause, OpExpr);
 }
 
 // False, with infinite costs, for a path with neither order nor range: there is nothing that our indexes could do.

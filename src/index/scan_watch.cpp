@@ -8,7 +8,7 @@ namespace vext::index {
 struct WatchedQuery {
     struct Node {
         Oid index;
-        bool drops_rows;
+        ScanUse use;
         Node* next;
     };
     MemoryContext context;
@@ -63,12 +63,8 @@ bool is_our_scan(const IndexScanState* node) {
 
 // ---- before: which scans have their rows dropped
 
-struct Above {
-    bool drops_rows;
-};
-
 bool note_scans(PlanState* node, void* context) {
-    Above above = *static_cast<Above*>(context);
+    ScanUse above = *static_cast<ScanUse*>(context);
     if (node->qual != nullptr) above.drops_rows = true;
     switch (nodeTag(node)) {
         case T_IndexScanState: {
@@ -76,17 +72,19 @@ bool note_scans(PlanState* node, void* context) {
             if (is_our_scan(scan)) {
                 WatchedQuery* q = query_in(node->state->es_query_cxt);
                 auto* n = static_cast<WatchedQuery::Node*>(MemoryContextAlloc(q->context, sizeof(WatchedQuery::Node)));
-                *n = {RelationGetRelid(scan->iss_RelationDesc), above.drops_rows, q->nodes};
+                *n = {RelationGetRelid(scan->iss_RelationDesc), above, q->nodes};
                 q->nodes = n;
             }
             break;
         }
         // what passes on every row, or asks for no more than it gives
         case T_LimitState:
-            above.drops_rows = false;
+            above = {false, false};
+            break;
+        case T_MergeAppendState:
+            above.merges = true;
             break;
         case T_AppendState:
-        case T_MergeAppendState:
         case T_ResultState:
         case T_SubqueryScanState:
         case T_LockRowsState:
@@ -107,7 +105,7 @@ void start(QueryDesc* query, int flags) {
         standard_ExecutorStart(query, flags);
     }
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr) return;
-    Above above{false};
+    ScanUse above{false, false};
     note_scans(query->planstate, &above);
 }
 
@@ -155,9 +153,11 @@ void finish(QueryDesc* query) {
 void watch(WatchedScan* scan, Relation index) {
     scan->query = find_query(CurrentMemoryContext);
     if (scan->query == nullptr) return;
-    // Two scans of one index in one plan: the more careful way for both.
+    // Two scans of one index in one plan: what holds of either.
     for (WatchedQuery::Node* n = scan->query->nodes; n != nullptr; n = n->next) {
-        if (n->index == RelationGetRelid(index)) scan->drops_rows |= n->drops_rows;
+        if (n->index != RelationGetRelid(index)) continue;
+        scan->use.drops_rows |= n->use.drops_rows;
+        scan->use.merges |= n->use.merges;
     }
 }
 

@@ -15,10 +15,16 @@ struct ScanLimit {
 // A query in execution whose plan has scans of our indexes.
 struct WatchedQuery;
 
+// What a plan does with the rows of a scan.
+struct ScanUse {
+    bool drops_rows;  // it looks at more of them than it asks for: a filter, a join
+    bool merges;      // with those of other scans, by their order: it may need none of these
+};
+
 // At the head of every scan of ours (IndexScanDesc.opaque).
 struct WatchedScan {
     WatchedQuery* query;          // nullptr: not started by a plan
-    bool drops_rows;              // the plan looks at more rows than it asks for: a filter, a join
+    ScanUse use;
     const ScanLimit* stopped_by;  // since the last rescan
 };
 
