@@ -87,6 +87,9 @@ struct Search {
 
 IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
 
+// Whether batches come one list after the other, in whatever order. (What is left of a range is not seen that way.)
+bool is_relaxed(const Search& s) { return mode() == IterativeScan::relaxed_order && !s.by.has_range; }
+
 uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;
 }
@@ -128,7 +131,7 @@ bool widen(Search& s) {
         s.to = probes;
         s.keep = kCandidates;
         s.hand_out = kHandedOut;
-    } else if (mode() != IterativeScan::relaxed_order) {
+    } else if (!is_relaxed(s)) {
         if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
@@ -382,7 +385,7 @@ void second_pass(Search& s) {
 // lists, would come before.
 size_t count_certain(const Search& s) {
     if (!s.truncated) {
-        bool last = mode() == IterativeScan::relaxed_order || s.to == s.limit;
+        bool last = is_relaxed(s) || s.to == s.limit;
         return last ? s.results.size() : (s.results.size() + 1) / 2;
     }
     size_t n = std::min(s.results.size(), s.hand_out);
@@ -427,6 +430,23 @@ bool next_batch(Search& s) {
     return true;
 }
 
+size_t count_within(const Search& s) {
+    auto beyond = [](double radius, const Result& r) { return radius < r.bound; };
+    return std::upper_bound(s.results.begin(), s.results.end(), s.by.radius, beyond) - s.results.begin();
+}
+
+// The next batch to hand out. Lists near the query may have rows beyond a range while others still have some within:
+// nothing of a range is handed out before a wider batch finds no more of it.
+bool next_results(Search& s) {
+    if (!next_batch(s)) return false;
+    if (!s.by.has_range) return true;
+    for (size_t n = count_within(s), before = 0; n > before && next_batch(s);) {
+        before = n;
+        n = count_within(s);
+    }
+    return true;
+}
+
 // All rows of the next page that has any; false at the end.
 bool next_page_of_rows(Search& s) {
     const SlotShape& shape = s.index.layout.vectors;
@@ -450,18 +470,17 @@ bool next_page_of_rows(Search& s) {
 
 // The next row; nullptr when the scan is over.
 const Result* next_row(Search& s) {
-    bool strict = mode() != IterativeScan::relaxed_order;
+    bool strict = !is_relaxed(s);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (s.next_result == s.results.size()) {
-            if (!(s.by.every_row ? next_page_of_rows(s) : next_batch(s))) return nullptr;
+            if (!(s.by.every_row ? next_page_of_rows(s) : next_results(s))) return nullptr;
             continue;
         }
         const Result& r = s.results[s.next_result++];
         if (s.by.every_row) return &r;
         if (r.bound > s.by.radius) {
-            // Nothing nearer is to come; under relaxed order only a batch without anything within the range tells.
-            if (strict || s.next_result == 1) return nullptr;
+            if (s.next_result == 1) return nullptr;  // nor does any further list have some, as far as one can tell
             s.next_result = s.results.size();
             continue;
         }
