@@ -138,12 +138,12 @@ override CXXFLAGS += -O3
 override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
-sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
-	cp $< $@
+sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql sql/attributes.awk vectorext.control
+	{ cat $< && awk -f sql/attributes.awk; } > $@.tmp && mv $@.tmp $@
 
 # ---- the same extension under the name vector -------------------------------------------------------
 AS_VECTOR = build/as_vector
-AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext.sql
+AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext--$(EXT_VERSION).sql
 PGVECTOR_VERSIONS := $(shell sed -n 's/^versions //p' sql/as_vector/objects)
 # pgvector 0.8 has all that our way back expects
 RETURN_VERSIONS := $(filter 0.8.%,$(PGVECTOR_VERSIONS))

@@ -189,11 +189,11 @@ void HnswCheck::check_posting_slot(const char* slot, SlotNumber number) {
         if (freed > next_xid_) error(kind, number, "a slot was freed in the future");
         return;
     }
-    if (posting->count > format::kPostingCapacity) return error(kind, number, "a chunk of rows is too long");
+    if (posting->count > index_.layout.posting_capacity) return error(kind, number, "a chunk of rows is too long");
     if (posting->uniform > 1 || posting->reserved != 0) error(kind, number, "a chunk of rows has an impossible header");
-    const auto* entries = reinterpret_cast<const format::HnswPostingEntry*>(posting + 1);
     for (uint32 i = 0; i < posting->count; i++) {
-        if (!ItemPointerIsValid(&entries[i].tid)) error(kind, number, "a chunk of rows has an invalid row pointer");
+        const auto* entry = hnsw::entry_at(index_, const_cast<HnswPosting*>(posting), i);
+        if (!ItemPointerIsValid(&entry->tid)) error(kind, number, "a chunk of rows has an invalid row pointer");
     }
 }
 

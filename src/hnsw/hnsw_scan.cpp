@@ -4,8 +4,10 @@
 #include <new>
 
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_filtered.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "index/attribute_filter.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
@@ -14,7 +16,6 @@ namespace vext::hnsw {
 
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
 
 namespace {
@@ -62,7 +63,7 @@ struct Scan {
     Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
         : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
           left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory), ahead(scan->heapRelation),
-          ranked(memory) {}
+          ranked(memory), filter(memory) {}
 
     IndexScanDesc desc;
     MemoryContext context;
@@ -86,6 +87,8 @@ struct Scan {
     index::HeapAhead ahead;
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
+    index::AttributeFilter filter;
+    FilteredSearch* filtered = nullptr;  // in place of pool, spilled and what goes with them
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
@@ -225,6 +228,49 @@ void take_spares(Scan& s) {
     sort_results(s);
 }
 
+const index::ScanLimit* limit_reached(const Scan& s) {
+    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
+    if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
+    size_t bytes = s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8;
+    return static_cast<double>(bytes) > memory ? &kScanMemory : nullptr;
+}
+
+uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
+
+// The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
+void filtered_batch(Scan& s, bool first) {
+    FilteredSearch& search = *s.filtered;
+    const index::ScanLimit* limit = first || search.exhausted() ? nullptr : limit_reached(s);
+    if (limit != nullptr) stop(s, *limit);
+    bool last = search.exhausted() || limit != nullptr;
+    if (!first) s.ef = std::min(s.ef * 2, kMaxBatch);
+    if (!last) search.search(s.ef, scan_limit());
+    size_t n = last ? SIZE_MAX : search.exhausted() ? s.ef : first ? search.wanted() : search.wanted() / 2;
+    s.results.clear();
+    s.beyond = HUGE_VALF;
+    search.take(
+        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); },
+        [&](const Candidate& c) {
+            float bound;
+            if (s.store.glimpse_bound(c, &bound)) s.beyond = std::min(s.beyond, bound);
+        });
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+    sort_results(s);
+    count_batch(s);
+    s.drained = last || s.results.empty();
+}
+
+// The descent goes through all nodes.
+void start_filtered(Scan& s, const EntryPoint& entry) {
+    s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
+    descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
+    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
+    SlotNumber node = entry.node;
+    if (s.seen.insert(node)) s.store.score_into(&node, 1, *s.filtered);
+    filtered_batch(s, true);
+}
+
 void first_batch(Scan& s) {
     EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
@@ -233,6 +279,11 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     s.ef = iterative ? first_beam(s) : beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    if (s.filter.filters()) {
+        start_filtered(s, entry);
+        if (!iterative) s.drained = true;
+        return;
+    }
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
@@ -242,16 +293,10 @@ void first_batch(Scan& s) {
     if (s.pool.size() >= s.ef) stop(s, kOneBatch);
 }
 
-const index::ScanLimit* limit_reached(const Scan& s) {
-    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
-    if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
-    if (static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory) return &kScanMemory;
-    return nullptr;
-}
-
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
 // as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
+    if (s.filtered != nullptr) return filtered_batch(s, false);
     if (const index::ScanLimit* limit = limit_reached(s); limit != nullptr) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, c);
@@ -306,11 +351,13 @@ uint32 read_posting(Scan& s) {
         s.next_posting = kNoSlot;
         return 0;
     }
-    const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
-    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
-    for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
+    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, s.index.layout.posting_capacity);
+    for (size_t i = 0; i < count; i++) {
+        const format::HnswPostingEntry* entry = entry_at(s.index, posting, i);
+        if (s.store.passes(entry)) s.rows.push_back(entry->tid);
+    }
     s.next_posting = posting->next;
-    return posting->uniform ? *fingerprint_of(posting) : 0;
+    return posting->uniform ? *fingerprint_of(s.index, posting) : 0;
 }
 
 // Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound
@@ -406,8 +453,10 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back({NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
-                                 InvalidBuffer});
+            Result result{NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
+                          InvalidBuffer};
+            if (!s.store.passes(node)) ItemPointerSetInvalid(&result.tid);
+            s.results.push_back(result);
         }
     }
     return true;
@@ -502,6 +551,12 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         s->drained = true;
         return s;
     }
+    s->filter.compile(scan);
+    if (s->filter.filters()) s->store.set_filter(&s->filter);
+    if (s->filter.never()) {
+        s->drained = true;
+        return s;
+    }
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
     s->by = index::read_order_by(target, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
@@ -530,12 +585,13 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     if (s.rerank != nullptr) {
         RankedRow row;
         if (!next_ranked(s, &row)) return false;
-        index::return_row(scan, row.tid, true, s.by, row.distance);
+        index::return_row(scan, row.tid, {true, s.filter.rechecks()}, s.by, row.distance);
         return true;
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
-    index::return_row(scan, s.rows[s.next_row++], exact, s.by, s.distance_known ? s.run.distance : s.current.bound);
+    index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
+                      s.distance_known ? s.run.distance : s.current.bound);
     return true;
 }
 

@@ -132,11 +132,17 @@ struct OrderBy {
 // Allocates and writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
 OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 dim, uint8** code);
 
+// What the executor need not check again, or must.
+struct RowChecks {
+    bool exact;     // the distance is that of the operator
+    bool rechecks;  // conditions may fail
+};
 // A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
-inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, double bound) {
+inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, RowChecks checks, const OrderBy& by,
+                       double bound) {
     scan->xs_heaptid = tid;
-    scan->xs_recheck = by.has_range;
-    scan->xs_recheckorderby = !exact && !by.every_row && scan->numberOfOrderBys > 0;
+    scan->xs_recheck = checks.rechecks || by.has_range;
+    scan->xs_recheckorderby = !checks.exact && !by.every_row && scan->numberOfOrderBys > 0;
     ScanCounts& counts = counts_of(scan);
     counts.returned++;
     counts.rechecked += scan->xs_recheckorderby || scan->xs_recheck;

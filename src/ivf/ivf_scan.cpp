@@ -544,7 +544,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
         if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
         return false;
     }
-    index::return_row(scan, row->tid, s.index.codec->exact || s.rerank != nullptr, s.by, row->bound);
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
     return true;
 }
 
