@@ -1540,6 +1540,301 @@ CREATE OPERATOR CLASS bit_jaccard_ops
 	FUNCTION 5 ivfflat_bit_support(internal);
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING ivfflat IS 'Jaccard distance';
 
+-- ---- distance ranges -----------------------------------------------------------------------------
+-- A ball is a center and a radius; v <<->> ball says that v <-> center is at most the radius, <<=>> that v <=> center is,
+-- and so on. An index serves these operators, with ORDER BY or without.
+
+CREATE TYPE vector_ball AS (center vector, radius double precision);
+
+COMMENT ON TYPE vector_ball IS 'all of type vector within a distance from a center';
+
+CREATE FUNCTION vectorext_ball(vector, double precision) RETURNS vector_ball
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW($1, $2)::vector_ball;
+
+COMMENT ON FUNCTION vectorext_ball(vector, double precision) IS 'a ball of a center and a radius';
+
+CREATE TYPE halfvec_ball AS (center halfvec, radius double precision);
+
+COMMENT ON TYPE halfvec_ball IS 'all of type halfvec within a distance from a center';
+
+CREATE FUNCTION vectorext_ball(halfvec, double precision) RETURNS halfvec_ball
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW($1, $2)::halfvec_ball;
+
+COMMENT ON FUNCTION vectorext_ball(halfvec, double precision) IS 'a ball of a center and a radius';
+
+CREATE TYPE sparsevec_ball AS (center sparsevec, radius double precision);
+
+COMMENT ON TYPE sparsevec_ball IS 'all of type sparsevec within a distance from a center';
+
+CREATE FUNCTION vectorext_ball(sparsevec, double precision) RETURNS sparsevec_ball
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW($1, $2)::sparsevec_ball;
+
+COMMENT ON FUNCTION vectorext_ball(sparsevec, double precision) IS 'a ball of a center and a radius';
+
+CREATE TYPE bit_ball AS (center bit varying, radius double precision);
+
+COMMENT ON TYPE bit_ball IS 'all of type bit within a distance from a center';
+
+CREATE FUNCTION vectorext_ball(bit varying, double precision) RETURNS bit_ball
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW($1, $2)::bit_ball;
+
+COMMENT ON FUNCTION vectorext_ball(bit varying, double precision) IS 'a ball of a center and a radius';
+
+CREATE FUNCTION l2_within(vector, vector_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'vector_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_within(vector, vector_ball) IS 'implementation of <<->> operator';
+
+CREATE OPERATOR <<->> (
+    LEFTARG = vector, RIGHTARG = vector_ball, FUNCTION = l2_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<->> (vector, vector_ball) IS 'is the Euclidean distance from the center at most the radius?';
+
+CREATE FUNCTION ip_within(vector, vector_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'vector_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION ip_within(vector, vector_ball) IS 'implementation of <<#>> operator';
+
+CREATE OPERATOR <<#>> (
+    LEFTARG = vector, RIGHTARG = vector_ball, FUNCTION = ip_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<#>> (vector, vector_ball) IS 'is the negative inner product from the center at most the radius?';
+
+CREATE FUNCTION cosine_within(vector, vector_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'vector_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_within(vector, vector_ball) IS 'implementation of <<=>> operator';
+
+CREATE OPERATOR <<=>> (
+    LEFTARG = vector, RIGHTARG = vector_ball, FUNCTION = cosine_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<=>> (vector, vector_ball) IS 'is the cosine distance from the center at most the radius?';
+
+CREATE FUNCTION l1_within(vector, vector_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'vector_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_within(vector, vector_ball) IS 'implementation of <<+>> operator';
+
+CREATE OPERATOR <<+>> (
+    LEFTARG = vector, RIGHTARG = vector_ball, FUNCTION = l1_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<+>> (vector, vector_ball) IS 'is the taxicab distance from the center at most the radius?';
+
+CREATE FUNCTION l2_within(halfvec, halfvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'halfvec_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_within(halfvec, halfvec_ball) IS 'implementation of <<->> operator';
+
+CREATE OPERATOR <<->> (
+    LEFTARG = halfvec, RIGHTARG = halfvec_ball, FUNCTION = l2_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<->> (halfvec, halfvec_ball) IS 'is the Euclidean distance from the center at most the radius?';
+
+CREATE FUNCTION ip_within(halfvec, halfvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'halfvec_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION ip_within(halfvec, halfvec_ball) IS 'implementation of <<#>> operator';
+
+CREATE OPERATOR <<#>> (
+    LEFTARG = halfvec, RIGHTARG = halfvec_ball, FUNCTION = ip_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<#>> (halfvec, halfvec_ball) IS 'is the negative inner product from the center at most the radius?';
+
+CREATE FUNCTION cosine_within(halfvec, halfvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'halfvec_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_within(halfvec, halfvec_ball) IS 'implementation of <<=>> operator';
+
+CREATE OPERATOR <<=>> (
+    LEFTARG = halfvec, RIGHTARG = halfvec_ball, FUNCTION = cosine_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<=>> (halfvec, halfvec_ball) IS 'is the cosine distance from the center at most the radius?';
+
+CREATE FUNCTION l1_within(halfvec, halfvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'halfvec_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_within(halfvec, halfvec_ball) IS 'implementation of <<+>> operator';
+
+CREATE OPERATOR <<+>> (
+    LEFTARG = halfvec, RIGHTARG = halfvec_ball, FUNCTION = l1_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<+>> (halfvec, halfvec_ball) IS 'is the taxicab distance from the center at most the radius?';
+
+CREATE FUNCTION l2_within(sparsevec, sparsevec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'sparsevec_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l2_within(sparsevec, sparsevec_ball) IS 'implementation of <<->> operator';
+
+CREATE OPERATOR <<->> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec_ball, FUNCTION = l2_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<->> (sparsevec, sparsevec_ball) IS 'is the Euclidean distance from the center at most the radius?';
+
+CREATE FUNCTION ip_within(sparsevec, sparsevec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'sparsevec_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION ip_within(sparsevec, sparsevec_ball) IS 'implementation of <<#>> operator';
+
+CREATE OPERATOR <<#>> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec_ball, FUNCTION = ip_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<#>> (sparsevec, sparsevec_ball) IS 'is the negative inner product from the center at most the radius?';
+
+CREATE FUNCTION cosine_within(sparsevec, sparsevec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'sparsevec_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION cosine_within(sparsevec, sparsevec_ball) IS 'implementation of <<=>> operator';
+
+CREATE OPERATOR <<=>> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec_ball, FUNCTION = cosine_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<=>> (sparsevec, sparsevec_ball) IS 'is the cosine distance from the center at most the radius?';
+
+CREATE FUNCTION l1_within(sparsevec, sparsevec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'sparsevec_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION l1_within(sparsevec, sparsevec_ball) IS 'implementation of <<+>> operator';
+
+CREATE OPERATOR <<+>> (
+    LEFTARG = sparsevec, RIGHTARG = sparsevec_ball, FUNCTION = l1_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<+>> (sparsevec, sparsevec_ball) IS 'is the taxicab distance from the center at most the radius?';
+
+CREATE FUNCTION hamming_within(bit, bit_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bit_hamming_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hamming_within(bit, bit_ball) IS 'implementation of <<~>> operator';
+
+CREATE OPERATOR <<~>> (
+    LEFTARG = bit, RIGHTARG = bit_ball, FUNCTION = hamming_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<~>> (bit, bit_ball) IS 'is the Hamming distance from the center at most the radius?';
+
+CREATE FUNCTION jaccard_within(bit, bit_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bit_jaccard_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION jaccard_within(bit, bit_ball) IS 'implementation of <<%>> operator';
+
+CREATE OPERATOR <<%>> (
+    LEFTARG = bit, RIGHTARG = bit_ball, FUNCTION = jaccard_within,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <<%>> (bit, bit_ball) IS 'is the Jaccard distance from the center at most the radius?';
+
+CREATE FUNCTION vectorext_within(vector, vector, double precision) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN $1 <<->> ROW($2, $3)::vector_ball;
+
+COMMENT ON FUNCTION vectorext_within(vector, vector, double precision) IS 'is the Euclidean distance at most so much?';
+
+CREATE FUNCTION vectorext_within(halfvec, halfvec, double precision) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN $1 <<->> ROW($2, $3)::halfvec_ball;
+
+COMMENT ON FUNCTION vectorext_within(halfvec, halfvec, double precision) IS 'is the Euclidean distance at most so much?';
+
+CREATE FUNCTION vectorext_within(sparsevec, sparsevec, double precision) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN $1 <<->> ROW($2, $3)::sparsevec_ball;
+
+COMMENT ON FUNCTION vectorext_within(sparsevec, sparsevec, double precision) IS 'is the Euclidean distance at most so much?';
+
+ALTER OPERATOR FAMILY vector_l2_ops USING hnsw ADD
+    OPERATOR 2 <<->> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_ip_ops USING hnsw ADD
+    OPERATOR 2 <<#>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_cosine_ops USING hnsw ADD
+    OPERATOR 2 <<=>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_l1_ops USING hnsw ADD
+    OPERATOR 2 <<+>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY halfvec_l2_ops USING hnsw ADD
+    OPERATOR 2 <<->> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_ip_ops USING hnsw ADD
+    OPERATOR 2 <<#>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_cosine_ops USING hnsw ADD
+    OPERATOR 2 <<=>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_l1_ops USING hnsw ADD
+    OPERATOR 2 <<+>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY sparsevec_l2_ops USING hnsw ADD
+    OPERATOR 2 <<->> (sparsevec, sparsevec_ball);
+
+ALTER OPERATOR FAMILY sparsevec_ip_ops USING hnsw ADD
+    OPERATOR 2 <<#>> (sparsevec, sparsevec_ball);
+
+ALTER OPERATOR FAMILY sparsevec_cosine_ops USING hnsw ADD
+    OPERATOR 2 <<=>> (sparsevec, sparsevec_ball);
+
+ALTER OPERATOR FAMILY sparsevec_l1_ops USING hnsw ADD
+    OPERATOR 2 <<+>> (sparsevec, sparsevec_ball);
+
+ALTER OPERATOR FAMILY bit_hamming_ops USING hnsw ADD
+    OPERATOR 2 <<~>> (bit, bit_ball);
+
+ALTER OPERATOR FAMILY bit_jaccard_ops USING hnsw ADD
+    OPERATOR 2 <<%>> (bit, bit_ball);
+
+ALTER OPERATOR FAMILY vector_l2_ops USING ivfflat ADD
+    OPERATOR 2 <<->> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_ip_ops USING ivfflat ADD
+    OPERATOR 2 <<#>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_cosine_ops USING ivfflat ADD
+    OPERATOR 2 <<=>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY vector_l1_ops USING ivfflat ADD
+    OPERATOR 2 <<+>> (vector, vector_ball);
+
+ALTER OPERATOR FAMILY halfvec_l2_ops USING ivfflat ADD
+    OPERATOR 2 <<->> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_ip_ops USING ivfflat ADD
+    OPERATOR 2 <<#>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_cosine_ops USING ivfflat ADD
+    OPERATOR 2 <<=>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY halfvec_l1_ops USING ivfflat ADD
+    OPERATOR 2 <<+>> (halfvec, halfvec_ball);
+
+ALTER OPERATOR FAMILY bit_hamming_ops USING ivfflat ADD
+    OPERATOR 2 <<~>> (bit, bit_ball);
+
+ALTER OPERATOR FAMILY bit_jaccard_ops USING ivfflat ADD
+    OPERATOR 2 <<%>> (bit, bit_ball);
+
 -- ---- inspection ---------------------------------------------------------------------------------
 
 CREATE FUNCTION vectorext_index_stats(index regclass, OUT name text, OUT value text) RETURNS SETOF record

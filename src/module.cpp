@@ -1,5 +1,7 @@
 // The library's entry: settings and kernel selection.
 #include "hnsw/hnsw_am.h"
+#include "index/plan_paths.h"
+#include "index/scan_watch.h"
 #include "ivf/ivf_am.h"
 #include "pg/postgres.h"
 #include "simd/kernels.h"
@@ -56,5 +58,7 @@ void _PG_init(void) {
                              nullptr);
     vext::hnsw::init_access_method();
     vext::ivf::init_access_method();
+    vext::index::init_plan_paths();
+    vext::index::init_scan_watch();
     MarkGUCPrefixReserved("vectorext");
 }

@@ -77,6 +77,18 @@ function adjust(text, s, key,  name, options) {
     }
 }
 
+# What an operator family of pgvector's gets besides what its class has.
+function extend(text, s,  member) {
+    if (make == "install" || make == "update") print text "\n"
+    if (make != "return") return
+    member = s
+    sub(/.* ADD /, "", member)
+    if (!match(member, /^OPERATOR [0-9]+/)) fail("do not know how to take back: " s)
+    member = substr(member, 1, RLENGTH) substr(member, index(member, " ("))
+    sub(/ ADD .*/, "", s)
+    back = s " DROP " member "\n" back
+}
+
 # The statements of the way back, last first.
 function undo(key, s) {
     if (pgvector_has(key)) {
@@ -94,6 +106,10 @@ function statement(text,  s, key) {
     gsub(/[ \t\n]+/, " ", s)
     if (s ~ /^(COMMENT ON|GRANT) /) {
         if (make == "install" || make == "update") print text "\n"
+        return
+    }
+    if (s ~ /^ALTER OPERATOR FAMILY .* ADD /) {
+        extend(text, s)
         return
     }
     if (s !~ /^CREATE /) fail("not a CREATE, COMMENT or GRANT: " s)

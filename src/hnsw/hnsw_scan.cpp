@@ -93,6 +93,7 @@ struct Scan {
     size_t ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
+    size_t taken = 0;            // how many of the pool were handed out
     size_t spares = 0;           // how many of what was spilled may be handed out before the next batch
     bool drained = false;        // no further batch
     index::OrderBy by{};         // every_row: block by block
@@ -103,6 +104,36 @@ struct Scan {
     }
     BlockNumber next_block = 0;
 };
+
+index::WatchedScan* frame_of(const Scan& s) { return index::frame_of<Scan>(s.desc); }
+
+// Of a batch so many are handed out: about those farther off the next one knows better, and what it finds too late is
+// lost under strict order. That matters where many more rows are looked at than asked for, or the first batch is small.
+// Where the first rows are the answer, the first batch is all that is wanted of it.
+bool is_careful(const Scan& s) {
+    const index::ScanUse& use = frame_of(s)->use;
+    return use.drops_rows || use.merges || s.by.has_range;
+}
+size_t first_share(const Scan& s) {
+    if (is_careful(s)) return std::max<size_t>(s.ef / 4, 1);
+    return s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+}
+size_t share(const Scan& s) { return s.ef / (is_careful(s) ? 4 : 2); }
+// Of many scans that are merged most are asked for one row only.
+size_t first_beam(const Scan& s) {
+    size_t ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    return frame_of(s)->use.merges ? std::max<size_t>(ef / 4, 1) : ef;
+}
+
+constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
+constexpr index::ScanLimit kMaxScanTuples = {"hnsw.max_scan_tuples", "A higher limit lets it go on."};
+constexpr index::ScanLimit kScanMemory = {"hnsw.scan_mem_multiplier and work_mem", "A higher limit lets it go on."};
+
+// No further batch, although there may be more rows.
+void stop(Scan& s, const index::ScanLimit& limit) {
+    s.drained = true;
+    index::stopped(frame_of(s), limit);
+}
 
 bool strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::strict_order); }
 
@@ -159,17 +190,17 @@ void count_batch(Scan& s) {
 // The first n of the pool become the results, the rest is left to the next batch.
 void take_results(Scan& s, size_t n) {
     s.results.clear();
-    n = std::min(n, s.pool.size());
+    s.taken = n = std::min(n, s.pool.size());
     for (size_t i = 0; i < n; i++) add_result(s, s.pool[i]);
     leave_rest(s, n);
     sort_results(s);
     count_batch(s);
 }
 
-// The largest upper bound of the beam's nodes; each mirrors the lower one.
-float upper_bound_of_beam(Scan& s) {
+// The largest upper bound of the nodes handed out; each mirrors the lower one.
+float upper_bound_of_taken(Scan& s) {
     float ceiling = -HUGE_VALF;
-    for (size_t i = 0; i < std::min(s.ef, s.pool.size()); i++) {
+    for (size_t i = 0; i < s.taken; i++) {
         float bound;
         if (!s.store.glimpse_bound(s.pool[i], &bound)) continue;
         ceiling = std::max(ceiling, 2 * s.store.estimate(s.pool[i].key) - bound);
@@ -186,7 +217,7 @@ void take_spares(Scan& s) {
     s.spares = 0;
     std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
                      [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
-    float ceiling = upper_bound_of_beam(s);
+    float ceiling = upper_bound_of_taken(s);
     s.results.clear();
     for (size_t i = n; i-- > 0; rest.pop_back()) {
         add_result(s, rest[i]);
@@ -198,11 +229,11 @@ void take_spares(Scan& s) {
     sort_results(s);
 }
 
-bool over_limits(const Scan& s) {
+const index::ScanLimit* limit_reached(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
-    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
-           static_cast<double>(s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8) >
-               memory;
+    if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
+    size_t bytes = s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8;
+    return static_cast<double>(bytes) > memory ? &kScanMemory : nullptr;
 }
 
 uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
@@ -210,7 +241,9 @@ uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
 // The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
 void filtered_batch(Scan& s, bool first) {
     FilteredSearch& search = *s.filtered;
-    bool last = search.exhausted() || (!first && over_limits(s));
+    const index::ScanLimit* limit = first || search.exhausted() ? nullptr : limit_reached(s);
+    if (limit != nullptr) stop(s, *limit);
+    bool last = search.exhausted() || limit != nullptr;
     if (!first) s.ef = std::min(s.ef * 2, kMaxBatch);
     if (!last) search.search(s.ef, scan_limit());
     size_t n = last ? SIZE_MAX : search.exhausted() ? s.ef : first ? search.wanted() : search.wanted() / 2;
@@ -246,7 +279,7 @@ void first_batch(Scan& s) {
         return;
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    s.ef = iterative ? first_beam(s) : beam_of(s.index, static_cast<size_t>(settings.ef_search));
     if (s.filter.filters()) {
         start_filtered(s, entry);
         if (!iterative) s.drained = true;
@@ -255,24 +288,22 @@ void first_batch(Scan& s) {
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
-    // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
-    size_t most = iterative ? s.ef : static_cast<size_t>(settings.ef_search);
-    take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : most);
-    s.drained = !iterative;
+    take_results(s, iterative ? first_share(s) : static_cast<size_t>(settings.ef_search));
+    if (iterative) return;
+    s.drained = true;
+    if (s.pool.size() >= s.ef) stop(s, kOneBatch);
 }
 
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
-// as wide, so that the work stays in proportion to the rows that are asked for. Only the nearer half of what it finds
-// is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
-// lost. Over the limits: what is left, as is.
+// as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
     if (s.filtered != nullptr) return filtered_batch(s, false);
-    if (over_limits(s)) {
+    if (const index::ScanLimit* limit = limit_reached(s); limit != nullptr) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, c);
         s.beyond = HUGE_VALF;
         sort_results(s);
-        s.drained = true;
+        stop(s, *limit);
         return;
     }
     // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
@@ -288,7 +319,7 @@ void next_batch(Scan& s) {
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
-    take_results(s, s.ef / 2);
+    take_results(s, share(s));
     if (s.results.empty()) s.drained = true;
 }
 
@@ -377,6 +408,7 @@ bool read_postings(Scan& s) {
 
 // Makes the nearest run that was put off `current` when it is due; false when none is.
 bool resume_run(Scan& s) {
+    if (!s.runs.empty() && s.runs[0].distance > s.by.radius) s.runs.clear();
     while (!s.runs.empty() &&
            (s.next_result == s.results.size() || s.runs[0].distance <= s.results[s.next_result].bound)) {
         std::pop_heap(s.runs.begin(), s.runs.end(), farther_run);
@@ -433,6 +465,14 @@ bool next_page_of_nodes(Scan& s) {
     return true;
 }
 
+// The result at hand and those behind it lie beyond the range. Under strict order nothing nearer is to come; else a batch
+// without anything within the range is the last.
+void leave_range(Scan& s) {
+    if (strict() || s.next_result == 1) s.drained = true;
+    if (s.drained) s.spares = 0;
+    s.next_result = s.results.size();
+}
+
 // Makes `current` the next candidate with at least one row; false when the scan is over.
 bool next_node(Scan& s) {
     for (;;) {
@@ -448,6 +488,10 @@ bool next_node(Scan& s) {
             }
         }
         const Result& c = next_of_results(s);
+        if (c.bound > s.by.radius) {
+            leave_range(s);
+            continue;
+        }
         // A later batch may find something nearer than what was handed out already.
         if (!s.by.every_row && s.rerank == nullptr && !s.order.may_follow(c.bound, strict())) continue;
         s.current = c;
@@ -484,6 +528,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
             *row = s.ranked.back();
             s.ranked.pop_back();
             if (!s.order.may_follow(row->distance, strict())) continue;
+            if (row->distance > s.by.radius) continue;
             s.order.handed_out(row->distance);
             return true;
         }
@@ -504,7 +549,8 @@ bool next_ranked(Scan& s, RankedRow* row) {
 Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "hnsw");
     auto* s = new (palloc(sizeof(Scan))) Scan(open_index(scan->indexRelation), scan, context);
-    if (s->index.meta.entry == kNoSlot && !index::is_null_query(scan)) {
+    index::Target target = index::read_target(scan);
+    if (target.nothing || (s->index.meta.entry == kNoSlot && !target.null_query)) {
         // Nothing to compare the query with: not an error whatever its dimensions, as for a sequential scan.
         s->drained = true;
         return s;
@@ -516,7 +562,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         return s;
     }
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
-    s->by = index::read_order_by(scan, query_codec, s->index.dim(), &s->code);
+    s->by = index::read_order_by(target, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     if (s->index.codec->uncertain) {
         s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);

@@ -1,5 +1,7 @@
 #include "index/access_method.h"
 
+#include <algorithm>
+
 #include "index/opclass.h"
 
 namespace vext::index {
@@ -11,7 +13,33 @@ const config_enum_entry kIterativeScans[] = {
     {nullptr, 0, false},
 };
 
+namespace {
+
+// Of the access methods whose routine was asked for.
+constexpr int kMaxMethods = 2;
+amcostestimate_function estimates[kMaxMethods];
+
+void remember(amcostestimate_function estimate) {
+    for (amcostestimate_function& known : estimates) {
+        if (known == nullptr) known = estimate;
+        if (known == estimate) return;
+    }
+    elog(ERROR, "too many access methods");
+}
+
+}  // namespace
+
+bool is_ours(Relation index) {
+    return index->rd_indam != nullptr && index->rd_indam->amvacuumcleanup == vacuum_cleanup;
+}
+
+bool is_ours(const IndexOptInfo* index) {
+    auto estimate = reinterpret_cast<amcostestimate_function>(index->amcostestimate);
+    return std::find(std::begin(estimates), std::end(estimates), estimate) != std::end(estimates);
+}
+
 IndexAmRoutine* make_routine(const Methods& methods) {
+    remember(methods.estimate_cost);
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
     am->amsupport = kSupportProcs;
     am->amcanorderbyop = true;

@@ -26,6 +26,10 @@ struct Methods {
 // The routine, with the flags of all our access methods.
 IndexAmRoutine* make_routine(const Methods& methods);
 
+// Whether an index, or one as the planner sees it, is of an access method of ours.
+bool is_ours(Relation index);
+bool is_ours(const IndexOptInfo* index);
+
 // amvalidate: an operator class of vectors must name functions that we know, and its one operator orders by a float8;
 // one of attributes has operators of its kind and, where they are hashed, the function.
 bool validate_opclass(Oid opclass, const char* access_method);

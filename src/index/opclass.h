@@ -15,6 +15,10 @@ inline constexpr uint16 kTypeInfoProc = 3;
 // pgvector's ivfflat has 4 and 5 too; behind them the hash of an attribute (attributes.h).
 inline constexpr uint16 kSupportProcs = 6;
 
+// Operators of its family, by number: the distance that orders, and whether a vector lies within a ball (type/ball.h).
+inline constexpr StrategyNumber kDistanceStrategy = 1;
+inline constexpr StrategyNumber kWithinStrategy = 2;
+
 struct OpclassMeaning {
     codec::Element element;
     codec::Metric metric;

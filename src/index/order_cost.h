@@ -12,6 +12,12 @@ inline constexpr double kCachedPageShare = 0.25;
 
 struct CostBasis {
     double rows;
+    // How many rows of the index the query is expected to take, and which share of all that the planner will charge for
+    // these: it interpolates between startup and total. Without a LIMIT known, all of them.
+    double wanted;
+    double wanted_share;
+    bool limit_known;
+    bool drops_rows;  // by conditions that the index does not check
     // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that
     // lie in the index: it is as good as small as the table.
     double pages;
@@ -27,6 +33,13 @@ struct CostOutput {
     double* pages;
 };
 
+// Vectors within a ball can be found without an order.
+inline bool has_range(const IndexPath* path) {
+    if (path->indexclauses == NIL) return false;
+    auto* first = static_cast<IndexClause*>(linitial(path->indexclauses));
+    return first->indexcol == 0 && IsA(static_cast<RestrictInfo*>(linitial(first->indexquals))->clause, OpExpr);
+}
+
 // Whether a path asks for rows that are in no index: those without a vector.
 inline bool wants_null_vectors(IndexPath* path) {
     ListCell* cell;
@@ -38,7 +51,7 @@ inline bool wants_null_vectors(IndexPath* path) {
     return false;
 }
 
-// False, with infinite costs, for a path without an order, or of rows that are not there: there is nothing that our
+// False, with infinite costs, for a path with neither order nor range, or of rows that are not there: there is nothing that our
 // indexes could do.
 inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput& out, CostBasis* basis) {
     IndexOptInfo* info = path->indexinfo;
@@ -46,7 +59,7 @@ inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput&
     *out.selectivity = clauselist_selectivity(root, quals, static_cast<int>(info->rel->relid), JOIN_INNER, nullptr);
     *out.correlation = 0;
     *out.pages = 0;
-    if (path->indexorderbys == NIL || wants_null_vectors(path)) {
+    if ((path->indexorderbys == NIL && !has_range(path)) || wants_null_vectors(path)) {
         pg::never_choose(path);
         *out.startup = *out.total = get_float8_infinity();
         return false;
@@ -54,6 +67,15 @@ inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput&
     get_tablespace_page_costs(info->reltablespace, &basis->random_page_cost, nullptr);
     basis->page_cost = basis->random_page_cost * kCachedPageShare;
     basis->rows = std::max(info->tuples, 1.0);
+    basis->wanted = basis->rows * *out.selectivity;
+    basis->wanted_share = 1;
+    bool alone = bms_membership(root->all_baserels) == BMS_SINGLETON || info->rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
+    if (alone && root->limit_tuples > 0 && path->indexorderbys != NIL) {
+        basis->wanted_share = std::min(1.0, root->limit_tuples / std::max(path->path.parent->rows, 1.0));
+        basis->wanted *= basis->wanted_share;
+    }
+    basis->drops_rows = path->path.parent->rows < 0.99 * basis->rows * *out.selectivity || has_range(path);
+    basis->limit_known = basis->wanted_share < 1 || has_range(path);
     double index_pages = std::max<double>(info->pages, 1);
     basis->pages = std::min(index_pages, std::max<double>(info->rel->pages, 1));
     *out.pages = index_pages;

@@ -1,11 +1,28 @@
 #include "index/order_scan.h"
 
+#include "type/ball.h"
+
 namespace vext::index {
+namespace {
+
+bool is_within(const ScanKeyData& key) { return key.sk_attno == 1 && key.sk_strategy == kWithinStrategy; }
+
+const ScanKeyData* within_key(IndexScanDesc scan) {
+    for (int i = 0; i < scan->numberOfKeys; i++) {
+        if (is_within(scan->keyData[i])) return &scan->keyData[i];
+    }
+    return nullptr;
+}
+
+bool same_value(Datum a, Datum b) { return datum_image_eq(a, b, false, -1); }
+
+}  // namespace
 
 LastScan last_scan;
 
 void check_scan(IndexScanDesc scan, const char* access_method) {
-    if (scan->numberOfOrderBys == 0 || scan->orderByData == nullptr) {
+    bool ordered = scan->numberOfOrderBys > 0 && scan->orderByData != nullptr;
+    if (!ordered && within_key(scan) == nullptr) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("cannot scan %s index without order", access_method));
     }
@@ -15,13 +32,42 @@ void check_scan(IndexScanDesc scan, const char* access_method) {
     }
 }
 
-OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code) {
-    if (is_null_query(scan)) return {nullptr, true};
-    VectorValue query = vector_value(codec.element, scan->orderByData[0].sk_argument);
+Target read_target(IndexScanDesc scan) {
+    Target target{};
+    target.radius = HUGE_VAL;
+    bool known = scan->numberOfOrderBys > 0;
+    if (known) {
+        const ScanKeyData& by = scan->orderByData[0];
+        target.null_query = (by.sk_flags & SK_ISNULL) != 0;
+        target.query = by.sk_argument;
+    }
+    for (int i = 0; i < scan->numberOfKeys; i++) {
+        const ScanKeyData& key = scan->keyData[i];
+        if (!is_within(key)) continue;
+        Ball ball;
+        target.has_range = true;
+        if ((key.sk_flags & SK_ISNULL) != 0 || !read_ball(key.sk_argument, &ball)) {
+            target.nothing = true;
+            return target;
+        }
+        if (!known) target.query = ball.center;
+        known = true;
+        // One around something else is left to the recheck. (A radius of NaN is no limit.)
+        if (!target.null_query && ball.radius < target.radius && same_value(ball.center, target.query)) {
+            target.radius = ball.radius;
+        }
+    }
+    return target;
+}
+
+OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 dim, uint8** code) {
+    if (target.null_query) return {nullptr, true, target.has_range, target.radius};
+    VectorValue query = vector_value(codec.element, target.query);
     check_dimensions(codec.element, dim, query.dim);
     auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(codec, dim) * sizeof(float)));
     *code = static_cast<uint8*>(palloc0(codec.bytes(dim)));
-    return {query.elements, !codec.encode(query.elements, dim, scratch, *code)};
+    bool every_row = !codec.encode(query.elements, dim, scratch, *code);
+    return {query.elements, every_row, target.has_range, target.radius};
 }
 
 }  // namespace vext::index

@@ -8,6 +8,7 @@
 
 #include "codec/codec.h"
 #include "index/opclass.h"
+#include "index/scan_watch.h"
 
 namespace vext::index {
 
@@ -27,7 +28,7 @@ struct LastScan {
 };
 extern LastScan last_scan;
 
-struct CountedScan {
+struct CountedScan : WatchedScan {
     MemoryContext context;
     ScanCounts counts;
 };
@@ -51,6 +52,7 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
     IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
     auto* frame = static_cast<ScanFrame<Search>*>(palloc0(sizeof(ScanFrame<Search>)));
     frame->context = AllocSetContextCreateInternal(CurrentMemoryContext, context_name, ALLOCSET_DEFAULT_SIZES);
+    watch(frame, rel);
     scan->opaque = frame;
     if (order_bys > 0) {
         scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
@@ -69,6 +71,7 @@ void release(IndexScanDesc scan) {
     }
     frame->search = nullptr;
     frame->counts = {};
+    frame->stopped_by = nullptr;
 }
 
 template <typename Search>
@@ -108,14 +111,26 @@ Search& search_of(IndexScanDesc scan, Start start) {
 // ERROR for scans that cannot be served.
 void check_scan(IndexScanDesc scan, const char* access_method);
 
+// What a scan looks for: vectors around a query, in the order of their distances (ORDER BY), or up to a radius (<<->> and
+// its like), or both.
+struct Target {
+    Datum query;
+    bool null_query;
+    bool nothing;    // a ball without center or radius: no row is in it
+    bool has_range;  // rows are rechecked
+    double radius;   // of the smallest ball around the query
+};
+Target read_target(IndexScanDesc scan);
+
 // What a scan orders by. `every_row`: there is no distance that could order rows, all of them are returned.
 struct OrderBy {
     const void* elements;  // of the query; nullptr: it is NULL
     bool every_row;
+    bool has_range;
+    double radius;  // rows farther away are not asked for; infinite without a range
 };
-inline bool is_null_query(IndexScanDesc scan) { return (scan->orderByData[0].sk_flags & SK_ISNULL) != 0; }
 // Allocates and writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
-OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code);
+OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 dim, uint8** code);
 
 // What the executor need not check again, or must.
 struct RowChecks {
@@ -126,13 +141,14 @@ struct RowChecks {
 inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, RowChecks checks, const OrderBy& by,
                        double bound) {
     scan->xs_heaptid = tid;
-    scan->xs_recheck = checks.rechecks;
-    scan->xs_recheckorderby = !checks.exact && !by.every_row;
-    scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
-    scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
+    scan->xs_recheck = checks.rechecks || by.has_range;
+    scan->xs_recheckorderby = !checks.exact && !by.every_row && scan->numberOfOrderBys > 0;
     ScanCounts& counts = counts_of(scan);
     counts.returned++;
-    counts.rechecked += scan->xs_recheckorderby;
+    counts.rechecked += scan->xs_recheckorderby || scan->xs_recheck;
+    if (scan->numberOfOrderBys == 0) return;
+    scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
+    scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
 }
 
 // The order of what an iterative scan hands out over its batches.

@@ -40,6 +40,15 @@ void sort_probes(Search& s, size_t end) {
     s.sorted = end;
 }
 
+constexpr index::ScanLimit kOneBatch = {"ivfflat.iterative_scan", "With strict_order it goes on."};
+constexpr index::ScanLimit kMaxProbes = {"ivfflat.max_probes", "A higher limit lets it go on."};
+
+// There are no further lists to scan, by a setting or because these were all.
+bool at_last_probe(Search& s) {
+    if (s.limit < s.probes.size()) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
+    return false;
+}
+
 // Which lists the next batch scans, and how closely; false when there is nothing left.
 bool widen(Search& s) {
     size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
@@ -49,8 +58,8 @@ bool widen(Search& s) {
         s.to = probes;
         s.keep = kCandidates;
         s.hand_out = kHandedOut;
-    } else if (mode() != IterativeScan::relaxed_order) {
-        if (!s.truncated && s.to == s.limit) return false;
+    } else if (!is_relaxed(s)) {
+        if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
         s.keep *= kGrowth;
@@ -64,7 +73,7 @@ bool widen(Search& s) {
         s.keep = kCandidates;
         s.hand_out = kHandedOut;
     } else {
-        return false;
+        return at_last_probe(s);
     }
     sort_probes(s, s.to);
     return true;
@@ -76,7 +85,7 @@ bool widen(Search& s) {
 // lists, would come before.
 size_t count_certain(const Search& s) {
     if (!s.truncated) {
-        bool last = mode() == IterativeScan::relaxed_order || s.to == s.limit;
+        bool last = is_relaxed(s) || s.to == s.limit;
         return last ? s.results.size() : (s.results.size() + 1) / 2;
     }
     size_t n = std::min(s.results.size(), s.hand_out);
@@ -99,6 +108,23 @@ bool next_batch(Search& s) {
     find_candidates(s);
     score_candidates(s);
     s.results.resize_uninitialized(count_certain(s));
+    return true;
+}
+
+size_t count_within(const Search& s) {
+    auto beyond = [](double radius, const Result& r) { return radius < r.bound; };
+    return std::upper_bound(s.results.begin(), s.results.end(), s.by.radius, beyond) - s.results.begin();
+}
+
+// The next batch to hand out. Lists near the query may have rows beyond a range while others still have some within:
+// nothing of a range is handed out before a wider batch finds no more of it.
+bool next_results(Search& s) {
+    if (!next_batch(s)) return false;
+    if (!s.by.has_range) return true;
+    for (size_t n = count_within(s), before = 0; n > before && next_batch(s);) {
+        before = n;
+        n = count_within(s);
+    }
     return true;
 }
 
@@ -125,15 +151,20 @@ bool next_page_of_rows(Search& s) {
 
 // The next row; nullptr when the scan is over.
 const Result* next_row(Search& s) {
-    bool strict = mode() != IterativeScan::relaxed_order;
+    bool strict = !is_relaxed(s);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (s.next_result == s.results.size()) {
-            if (!(s.by.every_row ? next_page_of_rows(s) : next_batch(s))) return nullptr;
+            if (!(s.by.every_row ? next_page_of_rows(s) : next_results(s))) return nullptr;
             continue;
         }
         const Result& r = s.results[s.next_result++];
         if (s.by.every_row) return &r;
+        if (r.bound > s.by.radius) {
+            if (s.next_result == 1) return nullptr;  // nor does any further list have some, as far as one can tell
+            s.next_result = s.results.size();
+            continue;
+        }
         // A row that was met twice, as vacuum moved its entry, stands beside itself.
         if (!s.order.may_follow(r.bound, strict)) continue;
         if (!s.handed_out.empty() && s.handed_out.back() == number_of(r.tid)) continue;
@@ -164,7 +195,9 @@ void prepare_first_pass(Search& s, const void* elements) {
 Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
-    s->by = index::read_order_by(scan, *s->index.codec, s->index.dim(), &s->code);
+    index::Target target = index::read_target(scan);
+    if (target.nothing) return s;  // there are no probes
+    s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
     choose_probes(*s, s->by.elements);
@@ -188,7 +221,10 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     (void)direction;
     Search& s = index::search_of<Search>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     const Result* row = next_row(s);
-    if (row == nullptr) return false;
+    if (row == nullptr) {
+        if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
+        return false;
+    }
     index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
     return true;
 }

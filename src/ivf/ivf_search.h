@@ -64,6 +64,7 @@ struct Search {
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;    // of every_row
     index::ScanCounts& counts;
+    const index::ScanLimit* stopped_by = nullptr;
 
     index::Rerank* rerank = nullptr;  // where vectors pages have no codes
 
@@ -74,6 +75,9 @@ struct Search {
 };
 
 inline IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
+
+// Whether batches come one list after the other, in whatever order. (What is left of a range is not seen that way.)
+inline bool is_relaxed(const Search& s) { return mode() == IterativeScan::relaxed_order && !s.by.has_range; }
 
 inline uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;

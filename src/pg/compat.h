@@ -73,6 +73,16 @@ inline void read_exact(BufFile* file, void* to, size_t bytes) {
 #endif
 }
 
+// Calls walker(child, context) for the nodes below a node, until one gives true.
+inline bool walk_plan_states(PlanState* node, bool (*walker)(PlanState*, void*), void* context) {
+#if PG_VERSION_NUM >= 160000
+    return planstate_tree_walker_impl(node, walker, context);
+#else
+    auto any = reinterpret_cast<void (*)()>(walker);  // compilers warn of other casts between functions
+    return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(any), context);
+#endif
+}
+
 // A path of infinite cost: newer servers count first what is switched off, and would rather take it than a sequential
 // scan that is.
 inline void never_choose(IndexPath* path) {

@@ -1,0 +1,180 @@
+#include "index/scan_watch.h"
+
+#include "index/access_method.h"
+
+namespace vext::index {
+
+// Found by the context that it lives in: that of the executor, in which scans begin.
+struct WatchedQuery {
+    struct Node {
+        Oid index;
+        ScanUse use;
+        Node* next;
+    };
+    MemoryContext context;
+    Node* nodes;
+    bool stopped;
+    WatchedQuery* next;
+    MemoryContextCallback on_reset;
+};
+
+namespace {
+
+WatchedQuery* queries = nullptr;
+
+// 0: no message
+int notice_level = DEBUG1;
+const config_enum_entry kNoticeLevels[] = {
+    {"off", 0, false}, {"debug1", DEBUG1, false}, {"log", LOG, false}, {"notice", NOTICE, false}, {"warning", WARNING, false}, {nullptr, 0, false},
+};
+
+ExecutorStart_hook_type earlier_start = nullptr;
+ExecutorFinish_hook_type earlier_finish = nullptr;
+
+WatchedQuery* find_query(MemoryContext context) {
+    WatchedQuery* q = queries;
+    while (q != nullptr && q->context != context) q = q->next;
+    return q;
+}
+
+// Also after an ERROR: the context goes with the query.
+void forget(void* arg) {
+    WatchedQuery** at = &queries;
+    while (*at != nullptr && *at != arg) at = &(*at)->next;
+    if (*at != nullptr) *at = (*at)->next;
+}
+
+WatchedQuery* query_in(MemoryContext context) {
+    WatchedQuery* q = find_query(context);
+    if (q != nullptr) return q;
+    q = static_cast<WatchedQuery*>(MemoryContextAllocZero(context, sizeof(WatchedQuery)));
+    q->context = context;
+    q->on_reset.func = forget;
+    q->on_reset.arg = q;
+    MemoryContextRegisterResetCallback(context, &q->on_reset);
+    q->next = queries;
+    queries = q;
+    return q;
+}
+
+bool is_our_scan(const IndexScanState* node) {
+    return node->iss_RelationDesc != nullptr && is_ours(node->iss_RelationDesc);
+}
+
+// ---- before: which scans have their rows dropped
+
+bool note_scans(PlanState* node, void* context) {
+    ScanUse above = *static_cast<ScanUse*>(context);
+    if (node->qual != nullptr) above.drops_rows = true;
+    switch (nodeTag(node)) {
+        case T_IndexScanState: {
+            auto* scan = reinterpret_cast<IndexScanState*>(node);
+            if (is_our_scan(scan)) {
+                WatchedQuery* q = query_in(node->state->es_query_cxt);
+                auto* n = static_cast<WatchedQuery::Node*>(MemoryContextAlloc(q->context, sizeof(WatchedQuery::Node)));
+                *n = {RelationGetRelid(scan->iss_RelationDesc), above, q->nodes};
+                q->nodes = n;
+            }
+            break;
+        }
+        // what passes on every row, or asks for no more than it gives
+        case T_LimitState:
+            above = {false, false};
+            break;
+        case T_MergeAppendState:
+            above.merges = true;
+            break;
+        case T_AppendState:
+        case T_ResultState:
+        case T_SubqueryScanState:
+        case T_LockRowsState:
+        case T_IncrementalSortState:
+        case T_GatherState:
+        case T_GatherMergeState:
+            break;
+        default:
+            above.drops_rows = true;
+    }
+    return pg::walk_plan_states(node, note_scans, &above);
+}
+
+void start(QueryDesc* query, int flags) {
+    if (earlier_start != nullptr) {
+        earlier_start(query, flags);
+    } else {
+        standard_ExecutorStart(query, flags);
+    }
+    if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr) return;
+    ScanUse above{false, false};
+    note_scans(query->planstate, &above);
+}
+
+// ---- after: which of them left the query with too few
+
+// Has the executor asked for a row and got none? (What it got last is still in the slot otherwise.)
+bool ran_out(const IndexScanState* node) { return TupIsNull(node->ss.ss_ScanTupleSlot); }
+
+bool tell_stopped(PlanState* node, void* told) {
+    if (IsA(node, LimitState)) {
+        LimitStateCond state = reinterpret_cast<LimitState*>(node)->lstate;
+        if (state != LIMIT_SUBPLANEOF) return false;  // it got all that it asked for
+    }
+    if (IsA(node, IndexScanState)) {
+        auto* scan = reinterpret_cast<IndexScanState*>(node);
+        if (is_our_scan(scan) && scan->iss_ScanDesc != nullptr && ran_out(scan)) {
+            const ScanLimit* limit = static_cast<WatchedScan*>(scan->iss_ScanDesc->opaque)->stopped_by;
+            if (limit != nullptr) {
+                ereport(notice_level, errmsg("scan of index \"%s\" stopped before it ran out of rows",
+                                             RelationGetRelationName(scan->iss_RelationDesc)),
+                        errdetail("It reached the limit set by %s.", limit->setting), errhint("%s", limit->hint));
+                *static_cast<bool*>(told) = true;
+                return true;
+            }
+        }
+    }
+    return pg::walk_plan_states(node, tell_stopped, told);
+}
+
+void finish(QueryDesc* query) {
+    if (queries != nullptr && notice_level != 0 && query->planstate != nullptr) {
+        WatchedQuery* q = find_query(query->estate->es_query_cxt);
+        bool told = false;
+        if (q != nullptr && q->stopped) tell_stopped(query->planstate, &told);
+    }
+    if (earlier_finish != nullptr) {
+        earlier_finish(query);
+    } else {
+        standard_ExecutorFinish(query);
+    }
+}
+
+}  // namespace
+
+void watch(WatchedScan* scan, Relation index) {
+    scan->query = find_query(CurrentMemoryContext);
+    if (scan->query == nullptr) return;
+    // Two scans of one index in one plan: what holds of either.
+    for (WatchedQuery::Node* n = scan->query->nodes; n != nullptr; n = n->next) {
+        if (n->index != RelationGetRelid(index)) continue;
+        scan->use.drops_rows |= n->use.drops_rows;
+        scan->use.merges |= n->use.merges;
+    }
+}
+
+void stopped(WatchedScan* scan, const ScanLimit& limit) {
+    if (scan->stopped_by != nullptr) return;
+    scan->stopped_by = &limit;
+    if (scan->query != nullptr) scan->query->stopped = true;
+}
+
+void init_scan_watch() {
+    DefineCustomEnumVariable("vectorext.notice_unfilled",
+                             "Sets how a query tells that an index scan stopped at a limit before the query had its rows",
+                             nullptr, &notice_level, DEBUG1, kNoticeLevels, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    earlier_start = ExecutorStart_hook;
+    ExecutorStart_hook = start;
+    earlier_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = finish;
+}
+
+}  // namespace vext::index

@@ -1,0 +1,40 @@
+// Scans seen from the executor: what a scan should know of the plan around it, and what those who run a query should know
+// of the scan. An access method sees neither the plan nor its LIMIT; hooks of the executor do.
+#pragma once
+
+#include "pg/postgres.h"
+
+namespace vext::index {
+
+// Why a scan ended although there may be further rows.
+struct ScanLimit {
+    const char* setting;
+    const char* hint;
+};
+
+// A query in execution whose plan has scans of our indexes.
+struct WatchedQuery;
+
+// What a plan does with the rows of a scan.
+struct ScanUse {
+    bool drops_rows;  // it looks at more of them than it asks for: a filter, a join
+    bool merges;      // with those of other scans, by their order: it may need none of these
+};
+
+// At the head of every scan of ours (IndexScanDesc.opaque).
+struct WatchedScan {
+    WatchedQuery* query;          // nullptr: not started by a plan
+    ScanUse use;
+    const ScanLimit* stopped_by;  // since the last rescan
+};
+
+// Finds the plan that a scan belongs to.
+void watch(WatchedScan* scan, Relation index);
+
+// A scan ends at a limit.
+void stopped(WatchedScan* scan, const ScanLimit& limit);
+
+// Settings and hooks; from _PG_init.
+void init_scan_watch();
+
+}  // namespace vext::index
