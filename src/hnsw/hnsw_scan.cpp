@@ -6,6 +6,7 @@
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "index/calibration.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
@@ -21,7 +22,8 @@ namespace {
 
 // The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
 // past the beam, which were scored anyway, answer that without another search.
-size_t spare_entries(size_t ef) { return 8 + ef / 2; }
+constexpr size_t kFewSpares = 8;
+size_t spare_entries(size_t ef) { return kFewSpares + ef / 2; }
 
 constexpr size_t kMaxBatch = 65535;
 
@@ -87,6 +89,8 @@ struct Scan {
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
     size_t ef = 0;
+    size_t share = 0;  // with a recall target: so many results for each first_ef of a beam
+    size_t first_ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
     size_t spares = 0;           // how many of what was spilled may be handed out before the next batch
@@ -194,6 +198,17 @@ void take_spares(Scan& s) {
     sort_results(s);
 }
 
+// By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
+// more gets them from wider beams. (The executor looks at a few more than ten before it hands out ten.)
+size_t choose_ef(Scan& s) {
+    auto ef_search = static_cast<size_t>(settings.ef_search);
+    if (settings.recall_target <= 0) return ef_search;
+    size_t width = index::width_for(s.index.meta.calibration, settings.recall_target);
+    if (width == 0) return ef_search;
+    s.share = index::kCalibratedRows * 8 / 5;
+    return width;
+}
+
 void first_batch(Scan& s) {
     EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
@@ -201,12 +216,16 @@ void first_batch(Scan& s) {
         return;
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    size_t ef_search = choose_ef(s);
+    s.ef = s.first_ef = beam_of(s.index, ef_search);
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
+    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
+        s.spares = s.share > 0 ? kFewSpares : spare_entries(s.ef);
+    }
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
     // Without bounds that make the executor wait, what the next batch knows better is left to it here too.
-    size_t most = iterative ? s.ef : static_cast<size_t>(settings.ef_search);
+    size_t most = iterative ? s.ef : ef_search;
+    if (iterative && s.share > 0) most = std::min(most, s.share);
     take_results(s, iterative && s.index.codec->uncertain ? s.ef - s.ef / 4 : most);
     s.drained = !iterative;
 }
@@ -243,7 +262,7 @@ void next_batch(Scan& s) {
     for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
     s.unexpanded.clear();
     search_layer(s.store, 0, s.pool, s.seen);
-    take_results(s, s.ef / 2);
+    take_results(s, s.share > 0 ? std::max<size_t>(s.ef / 2 * s.share / s.first_ef, 1) : s.ef / 2);
     if (s.results.empty()) s.drained = true;
 }
 
