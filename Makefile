@@ -14,11 +14,15 @@ help:
 	@echo "make install         install the extension into the server that PG_CONFIG names"
 	@echo "make install-as-vector    the same, and under the name vector, in pgvector's place (FORCE=1 sets its files aside)"
 	@echo "make uninstall-as-vector  takes the name away again"
+	@echo "make deb             Debian packages of it, into build/deb"
+	@echo "make dist            a zip for PGXN, into build/dist"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
+	@echo "make unit SANITIZE=1 the same under ASan and UBSan"
+	@echo "make unit-arm64      the same for arm64, run by qemu-user; make unit-32bit: for 32-bit x86"
 	@echo "make bench-kernels   ns and GB/s of every kernel and instruction set (DIM=384)"
 	@echo "make lint            layers, symbols, tests listed"
 	@echo "variables            PG_CONFIG=/path/to/pg_config  CXX=clang++-14  WERROR=1"
@@ -38,13 +42,30 @@ lint:
 # ---- unit tests: plain executables, no server, no PostgreSQL header -----------------------------
 UNIT_CXX ?= $(if $(filter default,$(origin CXX)),g++,$(CXX))
 UNIT_FLAGS = -std=c++20 -O2 -g -Wall -Wextra -Werror -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing -Isrc -MMD -MP $(UNIT_EXTRA)
+ifdef SANITIZE
+UNIT_DIR ?= build/unit-sanitize
+UNIT_EXTRA += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
 UNIT_DIR ?= build/unit
 UNIT_LIB_SRC := $(wildcard src/base/*.cpp src/simd/*.cpp src/codec/*.cpp)
 UNIT_LIB_OBJ := $(UNIT_LIB_SRC:%.cpp=$(UNIT_DIR)/%.o)
 UNIT_TESTS := $(patsubst test/unit/%.cpp,$(UNIT_DIR)/%,$(wildcard test/unit/*.cpp))
 
 unit: $(UNIT_TESTS)
-	@set -e; export UBSAN_OPTIONS=halt_on_error=1; for t in $(UNIT_TESTS); do $$t; done
+	@set -e; export UBSAN_OPTIONS=halt_on_error=1; for t in $(UNIT_TESTS); do $(UNIT_RUN) $$t; done
+
+# The same for machines that this one is not; a cross compiler does not look into /usr/include, where xsimd is.
+CROSS_INCLUDE = build/cross-include
+$(CROSS_INCLUDE)/xsimd:
+	@mkdir -p $(@D)
+	ln -sfn /usr/include/xsimd $@
+
+unit-arm64: $(CROSS_INCLUDE)/xsimd
+	@$(MAKE) --no-print-directory unit UNIT_DIR=build/unit-arm64 HOST_CPU=aarch64 UNIT_CXX='$(CCACHE) aarch64-linux-gnu-g++' \
+		UNIT_EXTRA='-isystem $(CROSS_INCLUDE)' UNIT_RUN='qemu-aarch64 -L /usr/aarch64-linux-gnu'
+
+unit-32bit:
+	@$(MAKE) --no-print-directory unit UNIT_DIR=build/unit-32bit HOST_CPU=i686 UNIT_CXX='$(CCACHE) g++-12' UNIT_EXTRA='-m32 -msse2 -mfpmath=sse'
 
 $(UNIT_DIR)/%.o: %.cpp
 	@mkdir -p $(@D)
@@ -75,10 +96,14 @@ SIMD_FLAGS_kernels_avx512 = -ffp-contract=off -mavx512f -mavx512cd -mavx512dq -m
 SIMD_FLAGS_kernels_vnni = $(SIMD_FLAGS_kernels_avx512) -mavx512vnni
 endif
 
-.PHONY: help demo check-all check-clients lint unit bench-kernels dist
+DIST_DIR = build/dist
+dist:
+	docs/packaging/dist '$(DIST_DIR)'
+
+.PHONY: help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all check-clients lint unit bench-kernels build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)
@@ -109,6 +134,8 @@ include $(PGXS)
 
 # Debian builds server modules for size and debug alike; kernels and the graph want -O3 inlining.
 override CXXFLAGS += -O3
+# A flag that newer compilers leave in the server's record, and g++ 12 does not know; it concerns x87 only.
+override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
 sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
@@ -150,7 +177,11 @@ uninstall-as-vector:
 # tests install it into servers of their own
 installcheck: as-vector
 
-.PHONY: as-vector install-as-vector uninstall-as-vector
+DEB_DIR = build/deb
+deb: all as-vector
+	docs/packaging/deb '$(DEB_DIR)' '$(PG_CONFIG)'
+
+.PHONY: as-vector install-as-vector uninstall-as-vector deb
 
 -include $(OBJS:.o=.d)
 endif

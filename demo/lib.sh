@@ -113,7 +113,8 @@ install_missing() { # demo | test
 
 # ---- the build -------------------------------------------------------------------------------------
 
-run_make() { make -s -C "$root" --no-print-directory PG_CONFIG="$pg_config" "$@"; }
+# the server's record names a compiler, and make takes that before the environment's
+run_make() { make -s -C "$root" --no-print-directory PG_CONFIG="$pg_config" ${CXX:+CXX="$CXX"} "$@"; }
 build() {
     [[ $root != *[[:space:]]* ]] || die "make cannot build in a directory with a space in its name: $root"
     run_make -j"$(nproc)" "$@"

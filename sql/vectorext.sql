@@ -1610,7 +1610,7 @@ COMMENT ON FUNCTION mmr(vector, vector[], integer, double precision) IS 'places 
 
 CREATE FUNCTION vectorext_shard_query("table" regclass, columns name[], distance text, rows integer, condition text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN (SELECT CASE WHEN count(*) > 0 THEN format(E'SELECT %s, distance FROM (\n%s\n) s ORDER BY distance LIMIT %s',
+	RETURN (SELECT CASE WHEN count(*) > 0 THEN format(E'SELECT %s, distance FROM (\n%s\n) s ORDER BY distance + 0 LIMIT %s',
 			(SELECT string_agg(format('%I', c), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u(c, n)),
 			string_agg(format('    (SELECT %s, %s AS distance FROM %I.%I%s ORDER BY %s LIMIT %s)',
 				(SELECT string_agg(format('%I', c), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY AS u(c, n)),

@@ -341,6 +341,8 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
         return entry == kNoSlot || (!only_if_empty && level > entry_level);
     };
     if (!wanted(now.node, now.level)) return false;
+    // What could be found from the old one still can.
+    if (now.node != kNoSlot) linker_.add_edge(node, 0, now.node, HnswLinker::Mode::if_chosen);
     pg::Pin pin{ReadBuffer(index_.rel, format::kHnswMetaBlock)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     format::HnswMeta* meta = meta_of(pin.page());

@@ -135,55 +135,51 @@ void HnswLinker::replace_rows(Planned** changes, size_t n) {
     }
 }
 
-// Whether a neighbour of a node, other than `except`, has the node in its own row of level 0.
-bool HnswLinker::is_linked_back(SlotNumber node, SlotNumber except) {
-    SlotNumber own[kMaxLinks], row[kMaxLinks];
-    size_t n = store_.links(node, 0, own);
+// Notes where the rows of level 0 of some nodes lead: what can be reached from them in one step.
+void HnswLinker::look_ahead(const SlotNumber* nodes, size_t n) {
+    SlotNumber row[kMaxLinks];
+    ahead_.clear();
     for (size_t i = 0; i < n; i++) {
-        if (own[i] == except) continue;
-        size_t count = store_.links(own[i], 0, row);
-        if (std::find(row, row + count, node) != row + count) return true;
+        size_t count = store_.links(nodes[i], 0, row);
+        for (size_t j = 0; j < count; j++) ahead_.push_back(row[j]);
     }
-    return false;
+    std::sort(ahead_.begin(), ahead_.end());
 }
 
-// Whether the edge from -> node of level 0 may be the last one by which a live node is found.
-bool HnswLinker::is_needed(SlotNumber node, SlotNumber from) {
+bool HnswLinker::is_ahead(SlotNumber node) const { return std::binary_search(ahead_.begin(), ahead_.end(), node); }
+
+bool HnswLinker::is_live_now(SlotNumber node) {
     bool live = false;
     store_.read_code(node, [&](const format::HnswNode* header, const uint8*) { live = is_live(header); });
-    return live && !is_linked_back(node, from);
+    return live;
 }
 
-// Puts back what the heuristic dropped from a row `seen` of level 0 although nobody near it would lead to it any more.
-size_t HnswLinker::keep_reachable(SlotNumber from, SlotNumber to, const SlotNumber* seen, size_t n, SlotNumber* links,
-                                  size_t count) {
-    size_t max = store_.index().max_links(0);
+// Puts back what the heuristic dropped from a row `seen` of level 0 although no node of `links` leads to it. So who
+// could be reached from the row's owner still can, in two steps at most. Gives how many links there are then: it may be
+// one more than a row has.
+size_t HnswLinker::keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count) {
+    look_ahead(links, count);
+    size_t chosen = count;
     for (size_t i = 0; i < n; i++) {
-        if (std::find(links, links + count, seen[i]) != links + count || !is_needed(seen[i], from)) continue;
-        if (count < max) {
-            links[count++] = seen[i];
-            continue;
-        }
-        // In place of the farthest that is found without this edge.
-        for (size_t j = count; j-- > 0;) {
-            if (links[j] == to || is_needed(links[j], from)) continue;
-            links[j] = seen[i];
-            break;
-        }
+        if (std::find(links, links + chosen, seen[i]) != links + chosen || is_ahead(seen[i])) continue;
+        if (is_live_now(seen[i])) links[count++] = seen[i];
     }
     return count;
 }
 
-// Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that is found without it, or of
-// the last.
-void HnswLinker::force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n) {
-    size_t victim = n - 1;
-    for (size_t j = n; j-- > 0;) {
-        if (is_needed(links[j], from)) continue;
-        victim = j;
-        break;
+// Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that another
+// node of the row, or `to`, leads to. Where there is none the farthest goes, and is returned: `to` has to lead to it.
+SlotNumber HnswLinker::force(SlotNumber to, SlotNumber* links, size_t n) {
+    links[n] = to;
+    look_ahead(links, n + 1);
+    size_t victim = n;
+    while (victim-- > 0 && !is_ahead(links[victim])) {
     }
+    bool covered = victim < n;
+    if (!covered) victim = n - 1;
+    SlotNumber lost = covered ? format::kNoSlot : links[victim];
     links[victim] = to;
+    return lost;
 }
 
 // What the edge from -> to makes of the row of `from`, as it is now. False: nothing is to be changed, and `outcome`
@@ -199,6 +195,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
         if (live) memcpy(base_code_.data(), code, index.code_size(code));
     });
     *outcome = Outcome::gone;
+    change->lost = format::kNoSlot;
     if (!live || !store_.find_row(from, level, &change->row)) return false;
 
     SlotNumber* seen = change->seen;
@@ -211,16 +208,16 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     size_t count = n + 1;
     if (count > max) {
         count = choose(base_code_.data(), links, count, max);
-        if (std::find(links, links + count, to) == links + count) {
+        bool chosen = std::find(links, links + count, to) != links + count;
+        if (chosen && level == 0) count = keep_reachable(seen, n, links, count);
+        if (!chosen || count > max) {
             *outcome = Outcome::refused;
             if (mode == Mode::if_chosen) return false;
             *outcome = Outcome::added;
             memcpy(links, seen, n * sizeof(SlotNumber));
             sort_links(base_code_.data(), links, n);
-            force(from, to, links, n);
+            change->lost = force(to, links, n);
             count = n;
-        } else if (level == 0) {
-            count = keep_reachable(from, to, seen, n, links, count);
         }
     }
     change->count = count;
@@ -233,6 +230,7 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
     Outcome outcome;
     while (plan_edge(from, level, to, mode, &change, &outcome)) {
         CHECK_FOR_INTERRUPTS();
+        if (change.lost != format::kNoSlot) add_edge(to, level, change.lost, Mode::if_chosen);
         Replaced replaced = replace_row(change);
         if (replaced == Replaced::gone) return Outcome::gone;
         if (replaced == Replaced::done) break;

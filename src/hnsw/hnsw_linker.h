@@ -12,12 +12,13 @@ struct RowChange {
     LinkRow row;
     size_t seen_count, count;
     SlotNumber seen[kMaxLinks], links[kMaxLinks];
+    SlotNumber lost;  // a node that a forced edge takes the place of: to be linked from the edge's end before
 };
 
 class HnswLinker {
 public:
     HnswLinker(HnswStore& store, MemoryContext context)
-        : store_(store), base_code_(context), codes_(context), neighbors_(context), changes_(context) {}
+        : store_(store), base_code_(context), codes_(context), neighbors_(context), changes_(context), ahead_(context) {}
 
     enum class Outcome : uint8 { gone, refused, added };
 
@@ -54,17 +55,18 @@ private:
     void apply(Page page, const RowChange& change);
     bool plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode, RowChange* change, Outcome* outcome);
     void replace_rows(Planned** changes, size_t n);
-    bool is_linked_back(SlotNumber node, SlotNumber except);
-    bool is_needed(SlotNumber node, SlotNumber from);
-    size_t keep_reachable(SlotNumber from, SlotNumber to, const SlotNumber* seen, size_t n, SlotNumber* links,
-                          size_t count);
-    void force(SlotNumber from, SlotNumber to, SlotNumber* links, size_t n);
+    void look_ahead(const SlotNumber* nodes, size_t n);
+    bool is_ahead(SlotNumber node) const;
+    bool is_live_now(SlotNumber node);
+    size_t keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count);
+    SlotNumber force(SlotNumber to, SlotNumber* links, size_t n);
 
     HnswStore& store_;
     ArenaVec<uint8> base_code_;
     ArenaVec<uint8> codes_;
     ArenaVec<Neighbor> neighbors_;
     ArenaVec<Planned> changes_;
+    ArenaVec<SlotNumber> ahead_;  // sorted
 };
 
 }  // namespace vext::hnsw

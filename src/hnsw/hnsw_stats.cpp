@@ -191,7 +191,7 @@ void report(const HnswIndex& index, const IndexStats& s, NameValueRows& out) {
     uint64 changed = s.lives > 0 ? s.lives - c.lives : static_cast<uint64>(std::fabs(static_cast<double>(s.live) - c.rows));
     out.add("calibration", c.samples == 0 ? "none" : index::is_stale(c, static_cast<double>(changed)) ? "stale" : "fresh");
     if (c.samples > 0) out.add("nodes changed since calibration", changed);
-    out.add("fingerprint", psprintf("%016" INT64_MODIFIER "x", s.fingerprint));
+    out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 
 }  // namespace

@@ -86,4 +86,75 @@ void* begin_worker(shm_toc* toc) {
     return shm_toc_lookup(toc, kSharedKey, false);
 }
 
+// ---- tasks
+
+namespace {
+
+constexpr uint32 kDismissed = UINT32_MAX;
+
+uint32 round_of(uint64 next) { return static_cast<uint32>(next >> 32); }
+uint64 first_of(uint32 round) { return static_cast<uint64>(round) << 32; }
+
+}  // namespace
+
+void Crew::start(CrewState* state) {
+    state->next.store(0);
+    state->task.store(0);
+    state->pieces.store(0);
+    state->done.store(0);
+    ConditionVariableInit(&state->begun);
+    ConditionVariableInit(&state->finished);
+}
+
+void Crew::run(uint32 task, uint32 pieces) {
+    if (state_ == nullptr) {
+        for (uint32 piece = 0; piece < pieces; piece++) {
+            CHECK_FOR_INTERRUPTS();
+            work_(self_, task, piece);
+        }
+        return;
+    }
+    // All pieces of the round before are done, so nobody can claim one while this changes.
+    state_->task.store(task);
+    state_->pieces.store(pieces);
+    state_->done.store(0);
+    state_->next.store(first_of(++round_));
+    ConditionVariableBroadcast(&state_->begun);
+    do_pieces(round_);
+    while (state_->done.load() < pieces) ConditionVariableSleep(&state_->finished, PG_WAIT_EXTENSION);
+    ConditionVariableCancelSleep();
+}
+
+void Crew::dismiss() {
+    if (state_ == nullptr) return;
+    state_->next.store(first_of(kDismissed));
+    ConditionVariableBroadcast(&state_->begun);
+}
+
+void Crew::serve() {
+    for (;;) {
+        uint64 next = state_->next.load();
+        if (round_of(next) == kDismissed) break;
+        if (static_cast<uint32>(next) < state_->pieces.load()) {
+            do_pieces(round_of(next));
+        } else {
+            ConditionVariableSleep(&state_->begun, PG_WAIT_EXTENSION);
+        }
+    }
+    ConditionVariableCancelSleep();
+}
+
+// What is read of a round holds if a piece of it can be claimed afterwards.
+void Crew::do_pieces(uint32 round) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        uint64 next = state_->next.load();
+        uint32 task = state_->task.load(), pieces = state_->pieces.load();
+        if (round_of(next) != round || static_cast<uint32>(next) >= pieces) return;
+        if (!state_->next.compare_exchange_strong(next, next + 1)) continue;
+        work_(self_, task, static_cast<uint32>(next));
+        if (state_->done.fetch_add(1) + 1 == pieces) ConditionVariableBroadcast(&state_->finished);
+    }
+}
+
 }  // namespace vext::index

@@ -1,262 +1,353 @@
-// k-means over coded points: seeding as k-means++ (Arthur and Vassilvitskii 2007), Lloyd's iterations, empty clusters
-// repaired, in two levels where there are many clusters. The same points give the same centroids. No Postgres here.
-//
-// Only the seeding compares every point with every centre. An iteration looks for a point's next centre among the
-// neighbours of its present one: the centres move little, and that is where the next one is.
+// k-means over coded points: k-means++ seeding (Arthur and Vassilvitskii 2007), Lloyd's iterations, empty clusters
+// repaired, in two levels where there are many clusters. The work is cut into pieces that any number of processes may
+// do; the same points give the same centres, whoever does what. No Postgres here.
 #pragma once
 
+#include <new>
+
 #include "base/hash.h"
-#include "ivf/ivf_space.h"
+#include "ivf/ivf_nearest.h"
 
 namespace vext::ivf {
 
 struct KMeansOptions {
     int iterations = 10;
-    double enough = 2e-3;  // stop when an iteration gains a smaller share of the cost
-    size_t neighbours = 24;
+    double enough = 2e-3;      // stop when an iteration gains a smaller share of the cost
     size_t two_levels = 2000;  // from so many clusters on
     uint64_t seed = 0x6B6D65616E73;
 };
 
-// Step: called as step(share done, 0 to 1) often enough for interrupts.
-template <template <typename> class Vec, typename Source, typename Step>
+enum class KMeansTask : uint32_t {
+    approach,  // points, to the last centres that were drawn
+    assign,    // points, to the nearest of all centres
+    move,      // centres, into the middle of their points
+    divide,    // clusters, into clusters of their own
+};
+
+// The arrays of a run over n points and at most k centres. A view: they may lie in memory shared with other processes.
+struct KMeansArrays {
+    struct Header {
+        uint32_t first;  // number of the table's first centre
+        uint32_t groups;
+    };
+
+    size_t n, k;
+    bool two_levels;
+    const uint8_t* points;  // codes, one after the other
+    Header* header;
+    CentreTable table;
+    uint8_t* codes;      // of the centres
+    float* distance;     // of each point to its centre: what k-means adds up
+    uint32_t* assigned;  // its centre
+    uint32_t* members;   // points by centre
+    uint32_t* starts;    // of a centre's members; one more than centres
+    uint8_t* divided;    // in two levels: the codes of all groups
+    uint32_t* shares;    // of a group in them: where it begins
+    uint32_t* found;     // so many there are
+
+    void place(Placer& memory, const Space& space, size_t points_n, size_t most, bool in_two_levels) {
+        n = points_n;
+        k = most;
+        two_levels = in_two_levels;
+        memory.next(header, 1);
+        table.place(memory, space, k);
+        memory.next(codes, k * space.stride());
+        memory.next(distance, n);
+        memory.next(assigned, n);
+        memory.next(members, n);
+        memory.next(starts, k + 1);
+        memory.next(divided, two_levels ? k * space.stride() : 0);
+        memory.next(shares, two_levels ? k + 1 : 0);
+        memory.next(found, two_levels ? k : 0);
+        table.codes = codes;
+    }
+};
+
+// Team: run(task, pieces) has all pieces done by work(), here or elsewhere; progress(share done, 0 to 1) and check() are
+// called often, for interrupts.
+template <template <typename> class Vec, typename Source>
 class KMeans {
 public:
-    KMeans(Source source, const Space& space, const KMeansOptions& options, Step step)
-        : source_(source), space_(space), options_(options), step_(step), nearest_(source, space), codes_(source),
-          sums_(source), scratch_(source), counts_(source), assigned_(source), distance_(source), neighbours_(source),
-          ranked_(source) {
+    KMeans(Source source, const Space& space, const KMeansOptions& options, const KMeansArrays& arrays)
+        : source_(source), space_(space), options_(options), a_(arrays), sums_(source), scratch_(source),
+          inner_memory_(source), inner_points_(source) {
+        sums_.resize(space.dim);
         scratch_.resize(space.dim);
     }
 
-    // Clusters n points into at most k; gives how many there are (fewer where fewer points differ).
-    size_t run(const uint8_t* const* points, size_t n, size_t k) {
-        k = std::min(k, n);
-        if (k >= options_.two_levels) return run_in_two_levels(points, n, k);
-        seed(points, n, k);
-        lloyd(points, n, options_.iterations);
-        return size();
+    // Finds at most k centres (fewer where fewer points differ); gives how many. Only one process calls this.
+    template <typename Team>
+    size_t run(Team& team, size_t k) {
+        k = std::min(k, a_.n);
+        if (k == 0) return 0;
+        if (a_.two_levels) {
+            run_in_two_levels(team, k);
+        } else {
+            seed(team, k);
+            lloyd(team, options_.iterations);
+        }
+        return size_;
     }
 
-    size_t size() const { return codes_.size() / space_.stride(); }
-    const uint8_t* code(size_t i) const { return codes_.data() + i * space_.stride(); }
     double cost() const { return cost_; }  // of the last assignment, sum over the points
-    size_t clusters_of(size_t i) const { return counts_[i]; }
 
-    // Bytes that a run takes besides the points.
-    static size_t memory(const Space& space, size_t n, size_t k) {
-        return n * (sizeof(uint32_t) + sizeof(float)) +
-               k * (2 * space.stride() + space.dim * sizeof(float) + 32 + 24 * sizeof(uint32_t));
+    // A piece of a task.
+    template <typename Team>
+    void work(KMeansTask task, uint32_t piece, Team& team) {
+        switch (task) {
+        case KMeansTask::approach:
+        case KMeansTask::assign:
+            compare_points(piece, task == KMeansTask::assign);
+            break;
+        case KMeansTask::move:
+            move_centres(piece);
+            break;
+        case KMeansTask::divide:
+            divide(piece, team);
+            break;
+        }
     }
 
 private:
-    struct Ranked {
-        codec::Key key;
-        uint32_t centre;
-    };
-    static bool nearer(const Ranked& a, const Ranked& b) {
-        return a.key != b.key ? a.key < b.key : a.centre < b.centre;
-    }
-    static constexpr size_t kKeys = 256;
-    using ArrayOfKeys = codec::Key[kKeys];
+    static constexpr size_t kPoints = 768, kCentres = 16;  // of a piece
+    static constexpr size_t kBatch = 64;                   // centres drawn between two looks at all points
 
-    // Each next centre is a point drawn with a probability proportional to its cost so far.
-    void seed(const uint8_t* const* points, size_t n, size_t k) {
-        size_t stride = space_.stride();
-        codes_.clear();
-        codes_.reserve(k * stride);
-        distance_.clear();
-        distance_.resize(n, HUGE_VALF);
-        assigned_.resize(n);
-        add_centre(points[mix64(options_.seed) % n]);
-        ArrayOfKeys keys;
-        for (size_t c = 0;; c++) {
-            codec::Query query;
-            space_.codec->prepare(code(c), space_.dim, &query);
-            double total = 0;
-            for (size_t from = 0; from < n; from += kKeys) {
-                size_t batch = std::min(kKeys, n - from);
-                space_.codec->score(query, points + from, batch, keys);
-                for (size_t i = 0; i < batch; i++) {
-                    float cost = static_cast<float>(space_.cost(keys[i]));
-                    float& least = distance_[from + i];
-                    if (cost < least) {
-                        least = cost;
-                        assigned_[from + i] = static_cast<uint32_t>(c);
-                    }
-                    total += least;
-                }
+    size_t point_pieces() const { return (a_.n + kPoints - 1) / kPoints; }
+    const uint8_t* point(size_t i) const { return a_.points + i * space_.stride(); }
+    uint8_t* code(size_t i) const { return a_.codes + i * space_.stride(); }
+
+    void compare_points(size_t piece, bool all) {
+        size_t end = std::min(a_.n, (piece + 1) * kPoints);
+        const uint8_t* points[Nearest::kPoints];
+        Found found[Nearest::kPoints];
+        // `codes` is this process's own; the rest of the table is shared.
+        a_.table.codes = code(a_.header->first);
+        for (size_t from = piece * kPoints; from < end; from += Nearest::kPoints) {
+            size_t n = std::min(Nearest::kPoints, end - from);
+            for (size_t i = 0; i < n; i++) points[i] = point(from + i);
+            nearest_.find(space_, a_.table, points, n, found);
+            for (size_t i = 0; i < n; i++) {
+                if (!all && !(found[i].cost < a_.distance[from + i])) continue;
+                a_.distance[from + i] = found[i].cost;
+                a_.assigned[from + i] = a_.header->first + found[i].centre;
             }
-            progress(0.5 * static_cast<double>(c) / static_cast<double>(k));
-            if (c + 1 == k || !(total > 0)) return;
-            double left = unit_interval(mix64(options_.seed + c + 1)) * total;
-            size_t chosen = n;
-            for (size_t i = 0; i < n && left > 0; i++) {
-                if (distance_[i] > 0) chosen = i;
-                left -= distance_[i];
-            }
-            if (chosen == n) return;
-            add_centre(points[chosen]);
         }
     }
 
-    void add_centre(const uint8_t* point) {
-        size_t at = codes_.size();
-        codes_.resize_uninitialized(at + space_.stride());
-        memcpy(codes_.data() + at, point, space_.stride());
+    template <typename Team>
+    void compare(Team& team, size_t first, bool all) {
+        a_.header->first = static_cast<uint32_t>(first);
+        a_.table.set(space_, code(first), size_ - first);
+        team.run(all ? KMeansTask::assign : KMeansTask::approach, point_pieces());
     }
 
-    // From the assignment of the seeding on.
-    void lloyd(const uint8_t* const* points, size_t n, int iterations) {
+    // ---- seeding: each next centre is a point drawn with a probability proportional to its cost so far. Centres are
+    // drawn in batches by the costs before the batch; those drawn too often, since one of the batch is near, are
+    // rejected in that proportion, which gives the same probabilities (Cohen-Addad et al. 2020).
+
+    template <typename Team>
+    void seed(Team& team, size_t k) {
+        std::fill(a_.distance, a_.distance + a_.n, HUGE_VALF);
+        draws_ = 0;
+        size_ = 0;
+        add_centre(draw() % a_.n);
+        for (size_t first = 0;; first = size_ - drawn_) {
+            compare(team, first, false);
+            team.progress(0.4 * static_cast<double>(size_) / static_cast<double>(k));
+            if (size_ == k || !draw_batch(k)) return;
+        }
+    }
+
+    uint64_t draw() { return mix64(options_.seed + draws_++); }
+
+    void add_centre(size_t i) { memcpy(code(size_++), point(i), space_.stride()); }
+
+    // False when every point is a centre.
+    bool draw_batch(size_t k) {
+        double sums[kSections + 1] = {0};
+        size_t section = a_.n / kSections + 1;
+        for (size_t i = 0; i < a_.n; i++) sums[i / section + 1] += a_.distance[i];
+        for (size_t s = 0; s < kSections; s++) sums[s + 1] += sums[s];
+        if (!(sums[kSections] > 0)) return false;
+        drawn_ = 0;
+        for (size_t tries = 0; tries < 2 * kBatch && drawn_ < kBatch && size_ < k; tries++) {
+            double left = unit_interval(draw()) * sums[kSections];
+            size_t s = static_cast<size_t>(std::lower_bound(sums + 1, sums + kSections, left) - sums) - 1;
+            left -= sums[s];
+            size_t chosen = a_.n;
+            for (size_t i = s * section; i < a_.n && (left > 0 || chosen == a_.n); i++) {
+                if (a_.distance[i] > 0) chosen = i;
+                left -= a_.distance[i];
+            }
+            if (chosen == a_.n) continue;
+            if (unit_interval(draw()) * a_.distance[chosen] > distance_to_batch(chosen)) continue;
+            add_centre(chosen);
+            drawn_++;
+        }
+        return drawn_ > 0;
+    }
+
+    // To the nearest centre drawn since the last look at all points.
+    double distance_to_batch(size_t i) const {
+        if (drawn_ == 0) return HUGE_VAL;
+        const uint8_t* codes[kBatch];
+        codec::Key keys[kBatch];
+        for (size_t c = 0; c < drawn_; c++) codes[c] = code(size_ - drawn_ + c);
+        codec::Query query;
+        space_.codec->prepare(point(i), space_.dim, &query);
+        space_.codec->score(query, codes, drawn_, keys);
+        return space_.cost(*std::min_element(keys, keys + drawn_));
+    }
+
+    // ---- Lloyd's iterations, from an assignment on
+
+    template <typename Team>
+    void lloyd(Team& team, int iterations) {
         double before = HUGE_VAL;
-        for (int iteration = 0; iteration < iterations; iteration++) {
-            add_up(points, n);
+        for (int iteration = 0;; iteration++) {
+            cost_ = 0;
+            for (size_t i = 0; i < a_.n; i++) cost_ += a_.distance[i];
             bool settled = cost_ >= before * (1 - options_.enough);
             before = cost_;
-            bool repaired = move_centres(points, n, size());
-            if ((settled && !repaired) || iteration + 1 == iterations) break;
-            nearest_.set(codes_.data(), size());
-            find_neighbours();
-            double done = 0.5 + 0.5 * iteration / iterations;
-            reassign(points, n, done);
+            group_points();
+            team.run(KMeansTask::move, (size_ + kCentres - 1) / kCentres);
+            bool repaired = fill_empty();
+            if ((settled && !repaired) || iteration + 1 >= iterations) return;
+            team.progress(0.4 + 0.6 * iteration / iterations);
+            compare(team, 0, true);
         }
     }
 
-    // Sums and counts of what each centre has got.
-    void add_up(const uint8_t* const* points, size_t n) {
-        counts_.clear();
-        counts_.resize(size(), 0);
-        sums_.clear();
-        sums_.resize(size() * space_.dim, 0);
-        cost_ = 0;
-        for (size_t i = 0; i < n; i++) {
-            cost_ += distance_[i];
-            counts_[assigned_[i]]++;
-            codec::decode(*space_.codec, points[i], space_.dim, scratch_.data());
-            float* sum = &sums_[assigned_[i] * space_.dim];
-            for (uint32_t d = 0; d < space_.dim; d++) sum[d] += scratch_[d];
-        }
+    // Points by centre, in their order.
+    void group_points() {
+        uint32_t* starts = a_.starts;
+        std::fill(starts, starts + size_ + 1, 0u);
+        for (size_t i = 0; i < a_.n; i++) starts[a_.assigned[i] + 1]++;
+        for (size_t c = 0; c < size_; c++) starts[c + 1] += starts[c];
+        for (size_t i = 0; i < a_.n; i++) a_.members[starts[a_.assigned[i]]++] = static_cast<uint32_t>(i);
+        for (size_t c = size_; c > 0; c--) starts[c] = starts[c - 1];
+        starts[0] = 0;
     }
 
-    // The centre itself comes first.
-    void find_neighbours() {
-        size_t k = size(), wanted = std::min(options_.neighbours, k);
-        neighbours_.resize_uninitialized(k * wanted);
-        ranked_.resize_uninitialized(k);
-        ArrayOfKeys keys;
-        for (size_t c = 0; c < k; c++) {
-            codec::Query query;
-            space_.codec->prepare(code(c), space_.dim, &query);
-            for (size_t from = 0; from < k; from += kKeys) {
-                size_t batch = std::min(kKeys, k - from);
-                const uint8_t* codes[kKeys];
-                for (size_t i = 0; i < batch; i++) codes[i] = code(from + i);
-                space_.codec->score(query, codes, batch, keys);
-                for (size_t i = 0; i < batch; i++) ranked_[from + i] = {keys[i], static_cast<uint32_t>(from + i)};
+    void move_centres(size_t piece) {
+        // The number of centres is that of the table: what is compared next.
+        size_t end = std::min<size_t>(a_.header->first + *a_.table.count, (piece + 1) * kCentres);
+        for (size_t c = piece * kCentres; c < end; c++) {
+            const uint32_t *begin = a_.members + a_.starts[c], *after = a_.members + a_.starts[c + 1];
+            if (begin == after) continue;
+            std::fill(sums_.begin(), sums_.end(), 0.0f);
+            for (const uint32_t* i = begin; i < after; i++) {
+                codec::decode(*space_.codec, point(*i), space_.dim, scratch_.data());
+                for (uint32_t d = 0; d < space_.dim; d++) sums_[d] += scratch_[d];
             }
-            ranked_[c].key = -HUGE_VALF;
-            std::nth_element(ranked_.begin(), ranked_.begin() + (wanted - 1), ranked_.end(), nearer);
-            std::iter_swap(ranked_.begin(), std::min_element(ranked_.begin(), ranked_.begin() + wanted, nearer));
-            for (size_t i = 0; i < wanted; i++) neighbours_[c * wanted + i] = ranked_[i].centre;
-            if ((c & 0xF) == 0) progress(0.5);
+            space_.centre(sums_.data(), static_cast<double>(after - begin), code(c));
         }
     }
 
-    void reassign(const uint8_t* const* points, size_t n, double done) {
-        size_t wanted = std::min(options_.neighbours, size());
-        for (size_t i = 0; i < n; i++) {
-            double cost;
-            assigned_[i] = nearest_.find_among(points[i], &neighbours_[assigned_[i] * wanted], wanted, &cost);
-            distance_[i] = static_cast<float>(cost);
-            if ((i & 0xFF) == 0) progress(done);
-        }
-    }
-
-    // Each point's nearest centre among all.
-    void assign(const uint8_t* const* points, size_t n) {
-        nearest_.set(codes_.data(), size());
-        assigned_.resize(n);
-        distance_.resize(n);
-        for (size_t i = 0; i < n; i++) {
-            double cost;
-            assigned_[i] = nearest_.find(points[i], &cost);
-            distance_[i] = static_cast<float>(cost);
-            if ((i & 0xFF) == 0) progress(1);
-        }
-    }
-
-    // True when an empty cluster had to be filled: with the point that is farthest from its centre.
-    bool move_centres(const uint8_t* const* points, size_t n, size_t k) {
+    // An empty cluster gets the point that is farthest from its centre. True when there was one.
+    bool fill_empty() {
         bool repaired = false;
-        for (size_t c = 0; c < k; c++) {
-            uint8_t* code = codes_.data() + c * space_.stride();
-            if (counts_[c] > 0) {
-                space_.centre(&sums_[c * space_.dim], static_cast<double>(counts_[c]), code);
-                continue;
-            }
-            size_t farthest =
-                static_cast<size_t>(std::max_element(distance_.begin(), distance_.begin() + n) - distance_.begin());
-            if (!(distance_[farthest] > 0)) continue;
-            distance_[farthest] = 0;
-            assigned_[farthest] = static_cast<uint32_t>(c);
-            memcpy(code, points[farthest], space_.stride());
+        for (size_t c = 0; c < size_; c++) {
+            if (a_.starts[c] < a_.starts[c + 1]) continue;
+            auto farthest = static_cast<size_t>(std::max_element(a_.distance, a_.distance + a_.n) - a_.distance);
+            if (!(a_.distance[farthest] > 0)) continue;
+            a_.distance[farthest] = 0;
+            memcpy(code(c), point(farthest), space_.stride());
             repaired = true;
         }
         return repaired;
     }
 
-    // About sqrt(k) groups, each of them clustered by itself; then one iteration over all.
-    size_t run_in_two_levels(const uint8_t* const* points, size_t n, size_t k) {
+    // ---- two levels: about sqrt(k) groups, each of them clustered by itself; then all points among all centres
+
+    template <typename Team>
+    void run_in_two_levels(Team& team, size_t k) {
         auto groups = static_cast<size_t>(std::sqrt(static_cast<double>(k)));
-        seed(points, n, groups);
-        lloyd(points, n, options_.iterations);
-        groups = size();
-        Vec<uint32_t> group_of(source_);
-        Vec<uint8_t> all(source_);
-        Vec<const uint8_t*> members(source_);
-        group_of.resize(n);
-        std::copy(assigned_.begin(), assigned_.begin() + n, group_of.begin());
-        Vec<uint64_t> sizes(source_);
-        sizes.resize(groups);
-        std::copy(counts_.begin(), counts_.end(), sizes.begin());
-        // By the share of points, rounded so that the sum is k.
-        size_t seen = 0, given = 0;
+        seed(team, groups);
+        lloyd(team, options_.iterations);
+        compare(team, 0, true);
+        group_points();
+        groups = size_;
+        // By the share of points, rounded so that the sum is about k, and never above it.
+        a_.header->groups = static_cast<uint32_t>(groups);
+        size_t given = 0;
         for (size_t g = 0; g < groups; g++) {
-            seen += sizes[g];
-            size_t until = seen * k / n;
-            size_t share = std::min<size_t>(std::max<size_t>(until - std::min(until, given), 1), sizes[g]);
-            given += share;
-            if (sizes[g] == 0) continue;
-            members.clear();
-            for (size_t i = 0; i < n; i++) {
-                if (group_of[i] == g) members.push_back(points[i]);
-            }
-            seed(members.data(), members.size(), share);
-            lloyd(members.data(), members.size(), options_.iterations);
-            for (uint8_t byte : codes_) all.push_back(byte);
+            size_t size = a_.starts[g + 1] - a_.starts[g], until = (a_.starts[g + 1] * k) / a_.n;
+            a_.shares[g] = static_cast<uint32_t>(given);
+            size_t share = std::max<size_t>(until > given ? until - given : 0, 1);
+            given = std::min(given + std::min(share, size), k);
         }
-        codes_.clear();
-        for (uint8_t byte : all) codes_.push_back(byte);
-        assign(points, n);
-        lloyd(points, n, 2);
-        return size();
+        a_.shares[groups] = static_cast<uint32_t>(given);
+        team.run(KMeansTask::divide, groups);
+        size_ = 0;
+        for (size_t g = 0; g < groups; g++) {
+            memcpy(code(size_), a_.divided + a_.shares[g] * space_.stride(), a_.found[g] * space_.stride());
+            size_ += a_.found[g];
+        }
+        compare(team, 0, true);
+        lloyd(team, 2);
     }
 
-    void progress(double share) { step_(std::min(share, 1.0)); }
+    // A run of its own over the members of a group, in this process's memory.
+    template <typename Team>
+    void divide(size_t group, Team& team) {
+        size_t from = a_.starts[group], n = a_.starts[group + 1] - from;
+        size_t share = a_.shares[group + 1] - a_.shares[group];
+        a_.found[group] = 0;
+        if (n == 0 || share == 0) return;
+        inner_points_.resize_uninitialized(n * space_.stride());
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&inner_points_[i * space_.stride()], point(a_.members[from + i]), space_.stride());
+        }
+        KMeansArrays arrays{};
+        Placer size{nullptr};
+        arrays.place(size, space_, n, share, false);
+        constexpr size_t kAlignment = 64;
+        inner_memory_.resize_uninitialized(size.used() + kAlignment);
+        auto start = reinterpret_cast<uintptr_t>(inner_memory_.data()) + kAlignment - 1;
+        Placer memory{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
+        arrays.place(memory, space_, n, share, false);
+        arrays.points = inner_points_.data();
+        if (inner_ == nullptr) {
+            inner_ = new (source_.resize(nullptr, sizeof(KMeans))) KMeans(source_, space_, options_, arrays);
+        } else {
+            inner_->a_ = arrays;
+        }
+        Alone alone{*inner_, &team, [](void* outer) { static_cast<Team*>(outer)->check(); }};
+        size_t found = inner_->run(alone, share);
+        memcpy(a_.divided + a_.shares[group] * space_.stride(), arrays.codes, found * space_.stride());
+        a_.found[group] = static_cast<uint32_t>(found);
+    }
+
+    // Does everything itself.
+    struct Alone {
+        KMeans& k;
+        void* outer;
+        void (*check_outer)(void*);
+        void run(KMeansTask task, size_t pieces) {
+            for (uint32_t piece = 0; piece < pieces; piece++) {
+                check();
+                k.work(task, piece, *this);
+            }
+        }
+        void progress(double) {}
+        void check() { check_outer(outer); }
+    };
+
+    static constexpr size_t kSections = 256;  // of the points, to find one by the sum of costs before it
 
     Source source_;
     const Space& space_;
     KMeansOptions options_;
-    Step step_;
-    Nearest<Vec> nearest_;
-    Vec<uint8_t> codes_;
-    Vec<float> sums_, scratch_;
-    Vec<uint64_t> counts_;
-    Vec<uint32_t> assigned_;
-    Vec<float> distance_;
-    Vec<uint32_t> neighbours_;
-    Vec<Ranked> ranked_;
+    KMeansArrays a_;
+    size_t size_ = 0;   // centres
+    size_t drawn_ = 0;  // of them in the batch
+    uint64_t draws_ = 0;
     double cost_ = 0;
+    Nearest nearest_;
+    Vec<float> sums_, scratch_;
+    Vec<uint8_t> inner_memory_, inner_points_;
+    KMeans* inner_ = nullptr;
 };
 
 }  // namespace vext::ivf

@@ -32,6 +32,19 @@ inline Buffer extend_fork(Relation rel, ForkNumber fork) {
 
 inline Buffer extend_relation(Relation rel) { return extend_fork(rel, MAIN_FORKNUM); }
 
+// Makes a fork so many blocks long; those that are new read as zeros.
+inline void extend_fork_to(Relation rel, ForkNumber fork, BlockNumber blocks) {
+    BlockNumber present = RelationGetNumberOfBlocksInFork(rel, fork);
+    if (blocks <= present) return;
+#if PG_VERSION_NUM >= 160000
+    smgrzeroextend(RelationGetSmgr(rel), fork, present, static_cast<int>(blocks - present), false);
+#else
+    // The file system fills the hole, as it does for the buckets of a hash index.
+    PGAlignedBlock zeros{};
+    smgrextend(RelationGetSmgr(rel), fork, blocks - 1, zeros.data, false);
+#endif
+}
+
 // How many parallel workers the planner grants to the build of an index; newer servers ask it before they call the
 // access method, if that says that it can use them.
 inline int planned_build_workers(Relation heap, Relation index, const IndexInfo* info) {

@@ -28,6 +28,20 @@ struct BitCounts {
     uint64_t both, either;  // bits set in both rows, in one or both
 };
 
+// Of rows of affine codes, one array each: what least_distance() needs of them.
+struct AffineRows {
+    const float *base, *shift, *lo, *step;
+};
+struct Least {
+    float value;
+    uint32_t at;
+};
+
+// Rows of a packed matrix come in blocks of so many.
+constexpr size_t kPackedRows = 16;
+constexpr size_t packed_rows(size_t n) { return (n + kPackedRows - 1) / kPackedRows * kPackedRows; }
+constexpr size_t packed_bytes(size_t n, size_t dim) { return packed_rows(n) * ((dim + 3) / 4 * 4); }
+
 struct Kernels {
     const char* name;  // as the setting vectorext.simd spells it
 
@@ -53,6 +67,16 @@ struct Kernels {
     uint32_t (*dot_u8)(const uint8_t* a, const uint8_t* b, size_t dim) noexcept;
     void (*dot_u8_many)(const uint8_t* query, const uint8_t* const* rows, size_t n, size_t dim,
                         uint32_t* out) noexcept;
+    // Products of many 8-bit codes with many. pack_u8 lays rows out as this table's dot_u8_matrix wants them, in
+    // packed_bytes(n, dim); a row is dim bytes, stride apart. out[q * packed_rows(n) + r] = dot_u8(queries[q], row r);
+    // what stands there for rows that are none is below 2^31.
+    void (*pack_u8)(const uint8_t* rows, size_t stride, size_t n, size_t dim, uint8_t* packed) noexcept;
+    void (*dot_u8_matrix)(const uint8_t* const* queries, size_t query_count, const uint8_t* packed, size_t n,
+                          size_t dim, uint32_t* out) noexcept;
+    // The first row of the least base + x * shift + y * (sum * lo + step * dot); n: a multiple of kPackedRows, at
+    // least one value below infinity.
+    Least (*least_distance)(const AffineRows& rows, const uint32_t* dots, size_t n, float x, float y,
+                            float sum) noexcept;
     // 4-bit codes, packed: the first half of the dimensions (the larger one) in the low nibbles, the rest in the high
     // ones, (dim + 1) / 2 bytes; a last high nibble without a dimension is zero. dot_u8_u4: `a` has a byte each.
     uint32_t (*dot_u8_u4)(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept;

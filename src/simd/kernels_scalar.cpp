@@ -1,6 +1,8 @@
 // The reference: plain loops, one element after the other, nothing vectorized or fused (flags in the Makefile). Unit
 // tests compare the other tables with this one; it is also the baseline where no vector unit can be taken for granted.
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "simd/tables.h"
 
@@ -109,6 +111,29 @@ BitCounts common_bits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept
     return n;
 }
 
+// Plain rows, without what is between them.
+void pack_u8(const uint8_t* rows, size_t stride, size_t n, size_t dim, uint8_t* packed) noexcept {
+    for (size_t i = 0; i < n; i++) memcpy(packed + i * dim, rows + i * stride, dim);
+}
+
+void dot_u8_matrix(const uint8_t* const* queries, size_t query_count, const uint8_t* packed, size_t n, size_t dim,
+                   uint32_t* out) noexcept {
+    for (size_t q = 0; q < query_count; q++, out += packed_rows(n)) {
+        for (size_t r = 0; r < n; r++) out[r] = dot_u8(queries[q], packed + r * dim, dim);
+        for (size_t r = n; r < packed_rows(n); r++) out[r] = 0;
+    }
+}
+
+Least least_distance(const AffineRows& rows, const uint32_t* dots, size_t n, float x, float y, float sum) noexcept {
+    Least least{std::numeric_limits<float>::infinity(), 0};
+    for (size_t i = 0; i < n; i++) {
+        const float product = sum * rows.lo[i] + rows.step[i] * float(int32_t(dots[i]));
+        const float value = rows.base[i] + x * rows.shift[i] + y * product;
+        if (value < least.value) least = {value, uint32_t(i)};
+    }
+    return least;
+}
+
 void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept {
     for (size_t r = 0; r < 32; r++) sums[r] = 0;
     for (size_t g = 0; g < groups; g++, bits += 16, table += 16) {
@@ -187,6 +212,9 @@ const Kernels kernels_scalar = {
     .f32_to_f16 = f32_to_f16,
     .dot_u8 = dot_u8,
     .dot_u8_many = dot_u8_many,
+    .pack_u8 = pack_u8,
+    .dot_u8_matrix = dot_u8_matrix,
+    .least_distance = least_distance,
     .dot_u8_u4 = dot_u8_u4,
     .dot_u4 = dot_u4,
     .l1_u8 = l1_u8,

@@ -102,6 +102,22 @@ inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
     return {{_mm512_and_si512(v, mask)}, {_mm512_and_si512(_mm512_srli_epi16(v, 4), mask)}};
 }
 
+#ifdef __AVX512VNNI__
+// Sums of products of four codes of a query, repeated, with four signed codes of sixteen rows.
+#define VEXT_MATRIX
+struct Products {
+    static constexpr uint32_t kOffset = 128;  // times the query's codes: what makes the rows' unsigned
+    using Row = __m512i;
+    __m512i sums;
+
+    static Products all(uint32_t value) { return {_mm512_set1_epi32(int32_t(value))}; }
+    static Row load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+    static Row repeat(uint32_t four) { return _mm512_set1_epi32(int32_t(four)); }
+    void add(Row query, Row rows) { sums = _mm512_dpbusd_epi32(sums, query, rows); }
+    void store(uint32_t* out) const { _mm512_storeu_si512(out, sums); }
+};
+#endif
+
 // Sums of table entries chosen by nibbles, 32 rows, four groups (one in each quarter of the registers) a step.
 // Each sum of bytes runs in two vectors of 16-bit lanes: one adds whole lanes, into which the odd bytes spill over, the
 // other the odd bytes alone, which takes them off again at the end.

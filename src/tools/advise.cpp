@@ -251,10 +251,10 @@ void put_row(ReturnSetInfo* result, int place, const Row& r) {
                       text(r.method),
                       text(r.options),
                       text(r.setting),
-                      Float8GetDatum(rounded(r.recall, 1e-3)),
-                      Float8GetDatum(rounded(r.ms, 1e-3)),
+                      Float8GetDatum(rounded(r.recall, 1e3)),
+                      Float8GetDatum(rounded(r.ms, 1e3)),
                       Int64GetDatum(static_cast<int64>(r.size)),
-                      Float8GetDatum(rounded(r.seconds, 1e-1)),
+                      Float8GetDatum(rounded(r.seconds, 10)),
                       Int64GetDatum(static_cast<int64>(r.memory)),
                       text(r.sql),
                       text(r.note)};

@@ -259,9 +259,9 @@ Datum vectorext_recall(PG_FUNCTION_ARGS) {
     VectorIndex index = describe_index(PG_GETARG_OID(0));
     Recall r = measure_recall(index, k, samples);
     bool none = r.queries == 0;
-    Datum values[] = {Float8GetDatum(rounded(r.recall, 1e-4)), Float8GetDatum(rounded(r.low, 1e-4)),
-                      Float8GetDatum(rounded(r.high, 1e-4)),   Float8GetDatum(rounded(r.p50_ms, 1e-3)),
-                      Float8GetDatum(rounded(r.p99_ms, 1e-3)), CStringGetTextDatum(search_setting(index.hnsw)),
+    Datum values[] = {Float8GetDatum(rounded(r.recall, 1e4)), Float8GetDatum(rounded(r.low, 1e4)),
+                      Float8GetDatum(rounded(r.high, 1e4)),   Float8GetDatum(rounded(r.p50_ms, 1e3)),
+                      Float8GetDatum(rounded(r.p99_ms, 1e3)), CStringGetTextDatum(search_setting(index.hnsw)),
                       Int32GetDatum(search_value(index.hnsw)), Int32GetDatum(r.queries),
                       Int64GetDatum(r.rows)};
     bool nulls[] = {none, none, none, none, none, false, false, false, false};

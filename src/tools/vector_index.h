@@ -51,7 +51,8 @@ double ask_number(const char* sql);
 // Microseconds since some moment.
 double now_us();
 
-inline double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+// To so many decimal places, a power of ten.
+inline double rounded(double value, double scale) { return std::round(value * scale) / scale; }
 
 // schema.name as SQL.
 const char* qualified(Oid schema, const char* name);

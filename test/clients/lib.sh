@@ -56,3 +56,10 @@ client() { # NAME VERSION COMMAND...: runs a program in a fresh database
     fi
     printf 'client\t%s\t%s\t%s\t%s\n' "$name" "$version" "$passed" "$failed"
 }
+
+# The program of docs/getting-started.md in a language, written to a file.
+quickstart() { # LANGUAGE FILE
+    mkdir -p "$(dirname "$2")" &&
+        awk -v fence='```'"$1" '$0 == "```" { inside = 0 } inside { print } $0 == fence { inside = 1 }' "$here/../../../docs/getting-started.md" >"$2" &&
+        [ -s "$2" ]
+}

@@ -6,7 +6,7 @@ INSERT INTO t SELECT i, ARRAY[i, i % 7, i % 11]::vector, ARRAY[i]::vector FROM g
 CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops) WITH (m = 8, ef_construction = 32, quantization = none);
 SELECT reloptions FROM pg_class WHERE relname = 't_idx';
 DROP INDEX t_idx;
-\set VERBOSITY verbose
+\set VERBOSITY sqlstate
 \set SHOW_CONTEXT never
 CREATE INDEX ON t USING hnsw (v vector_l2_ops) WITH (m = 1);
 \set VERBOSITY default

@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VectorExt;
 
-my $node = new_server('main');
+my $node = new_server('main', 'shared_buffers = 32MB');
 make_items($node, 1, 30000, dims => 8);
 my ($rc, $out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '1MB'; " . create_index());
 like($err, qr/NOTICE:  hnsw graph of about 30000 rows needs \d+ MB, maintenance_work_mem is 1 MB\n.*HINT:  SET maintenance_work_mem = '(\d+) MB'/s,

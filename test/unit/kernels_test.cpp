@@ -206,6 +206,56 @@ void check_many(const Kernels& k, size_t dim) {
     }
 }
 
+// Each product of a matrix is that of its two codes, however many there are of them.
+void check_matrix(const Kernels& k, size_t dim) {
+    constexpr size_t kMost = 100, kQueries = 14;
+    static Guarded row_memory(kMost * (kMaxDim + 3)), packed_memory(packed_bytes(kMost, kMaxDim)),
+        query_memory(kQueries * kMaxDim), out_memory(kQueries * packed_rows(kMost) * 4);
+    for (size_t n : {1, 15, 16, 17, 64, 100}) {
+        for (size_t count : {1, 6, 14}) {
+            const size_t stride = dim + n % 3;
+            uint8_t *rows = row_memory.last<uint8_t>(n * stride), *queries = query_memory.last<uint8_t>(count * dim),
+                    *packed = packed_memory.last<uint8_t>(packed_bytes(n, dim));
+            uint32_t* out = out_memory.last<uint32_t>(count * packed_rows(n));
+            for (size_t i = 0; i < n * stride; i++) rows[i] = byte(n == 17 ? all_255 : random_bytes);
+            for (size_t i = 0; i < count * dim; i++) queries[i] = byte(n == 17 ? all_255 : random_bytes);
+            const uint8_t* pointers[kQueries];
+            for (size_t q = 0; q < count; q++) pointers[q] = queries + q * dim;
+            k.pack_u8(rows, stride, n, dim, packed);
+            k.dot_u8_matrix(pointers, count, packed, n, dim, out);
+            for (size_t q = 0; q < count; q++) {
+                for (size_t r = 0; r < packed_rows(n); r++) {
+                    const uint32_t found = out[q * packed_rows(n) + r];
+                    CHECK(r < n ? found == k.dot_u8(pointers[q], rows + r * stride, dim) : found < 1u << 31,
+                          "query %zu, row %zu of %zu", q, r, n);
+                }
+            }
+        }
+    }
+}
+
+void check_least(const Kernels& k) {
+    context("%s, least distance", k.name);
+    constexpr size_t kMost = 160;
+    float terms[4][kMost];
+    uint32_t dots[kMost];
+    for (size_t n = kPackedRows; n <= kMost; n += kPackedRows) {
+        for (size_t round = 0; round < 20; round++) {
+            // small whole numbers: exact in any order, with ties
+            for (auto& term : terms) for (float& value : term) value = float(byte(random_bytes) % 8);
+            for (uint32_t& dot : dots) dot = byte(random_bytes);
+            for (size_t i = n - round % kPackedRows; i < n; i++) terms[0][i] = HUGE_VALF;
+            const auto value = [&](size_t i) {
+                return terms[0][i] + 3 * terms[1][i] - 2 * (5 * terms[2][i] + terms[3][i] * float(dots[i]));
+            };
+            size_t at = 0;
+            for (size_t i = 1; i < n; i++) at = value(i) < value(at) ? i : at;
+            const Least least = k.least_distance({terms[0], terms[1], terms[2], terms[3]}, dots, n, 3, -2, 5);
+            CHECK(least.at == at && least.value == value(at), "row %u, expected %zu of %zu", least.at, at, n);
+        }
+    }
+}
+
 // The same nibbles, packed, give the same products as bytes.
 void check_packed(const Kernels& k, size_t dim) {
     static Guarded a_memory(kMaxDim), b_memory(kMaxDim), bytes_memory(kMaxDim);
@@ -358,7 +408,9 @@ void check_table(const Kernels& k, const Kernels& scalar) {
         context("%s, dim %zu, many", k.name, dim);
         check_many(k, dim);
         check_packed(k, dim);
+        check_matrix(k, dim);
     }
+    check_least(k);
     check_nibbles(k);
     check_hadamard(k, scalar);
     context("%s, conversion", k.name);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/vec.h"
@@ -23,11 +24,54 @@ struct Heap {
 template <typename T>
 using Vec = BasicVec<T, Heap>;
 
-struct Quiet {
-    void operator()(double share) const { last = std::max(last, share); }
+// A run whose pieces are done in some order by several workers in turn, each with a view of its own.
+class Clusters {
+public:
+    using Workers = ivf::KMeans<Vec, Heap>;
+    Clusters(const ivf::Space& space, const ivf::KMeansOptions& options, size_t workers = 1)
+        : space_(space), options_(options), workers_(workers) {}
+
+    size_t run(const uint8_t* points, size_t n, size_t k) {
+        arrays_ = {};
+        ivf::Placer size{nullptr};
+        bool two_levels = k >= options_.two_levels;
+        arrays_.place(size, space_, n, k, two_levels);
+        memory_.assign(size.used() / 64 + 1, {});
+        ivf::Placer placer{reinterpret_cast<char*>(memory_.data())};
+        arrays_.place(placer, space_, n, k, two_levels);
+        arrays_.points = points;
+        crew_.clear();
+        for (size_t i = 0; i < workers_; i++) {
+            crew_.push_back(new (malloc(sizeof(Workers))) Workers(Heap{}, space_, options_, arrays_));
+        }
+        found_ = crew_[0]->run(*this, k);
+        return found_;
+    }
+    void run(ivf::KMeansTask task, size_t pieces) {
+        for (size_t i = 0; i < pieces; i++) {
+            size_t piece = workers_ == 1 ? i : pieces - 1 - i;
+            crew_[piece % workers_]->work(task, uint32_t(piece), *this);
+        }
+    }
+    void progress(double share) { last = std::max(last, share); }
+    void check() {}
+
+    const uint8_t* code(size_t i) const { return arrays_.codes + i * space_.stride(); }
+    size_t size() const { return found_; }
+
     static inline double last = 0;
+
+private:
+    struct alignas(64) Line {
+        char bytes[64];
+    };
+    const ivf::Space& space_;
+    ivf::KMeansOptions options_;
+    size_t workers_, found_ = 0;
+    ivf::KMeansArrays arrays_{};
+    std::vector<Line> memory_;
+    std::vector<Workers*> crew_;
 };
-using Clusters = ivf::KMeans<Vec, Heap, Quiet>;
 
 struct Set {
     size_t n, dim;
@@ -166,17 +210,17 @@ void objective(const char* name, const Set& s, size_t k, codec::Metric metric, i
     auto mean = mean_of(s);
     ivf::Space space = space_for(s, metric, mean.data());
     Points points(space, s);
-    Clusters clusters{Heap{}, space, options, Quiet{}};
-    size_t found = clusters.run(points.codes.data(), s.n, k);
+    Clusters clusters{space, options};
+    size_t found = clusters.run(points.codes[0], s.n, k);
     CHECK(found <= k && found >= k - k / 20);
     double cost = cost_of(s, centres_of(clusters, space)), best = reference(s, k, ivf::is_unit(metric));
     printf("# %s: %.4f of the reference's cost\n", name, cost / best);
     CHECK(cost <= best * allowed, "%g, reference %g", cost, best);
-    // The same points, the same centres.
-    Clusters again{Heap{}, space, options, Quiet{}};
-    CHECK(again.run(points.codes.data(), s.n, k) == found);
+    // The same points, the same centres, whoever does what.
+    Clusters again{space, options, 3};
+    CHECK(again.run(points.codes[0], s.n, k) == found);
     CHECK(memcmp(again.code(0), clusters.code(0), found * space.stride()) == 0);
-    CHECK(Quiet::last <= 1);
+    CHECK(Clusters::last <= 1);
 }
 
 // Fewer different points than clusters are asked for; one point; all the same.
@@ -186,10 +230,10 @@ void degenerate() {
     for (size_t i = 0; i < 300; i++) s.x[i] = float(i / 5 % 4 * 10 + i % 5);
     ivf::Space space = space_for(s, codec::Metric::l2, nullptr);
     Points points(space, s);
-    Clusters clusters{Heap{}, space, {}, Quiet{}};
-    CHECK(clusters.run(points.codes.data(), 60, 10) == 4);
-    CHECK(clusters.run(points.codes.data(), 1, 10) == 1);
-    CHECK(clusters.run(points.codes.data(), 60, 1) == 1);
+    Clusters clusters{space, {}};
+    CHECK(clusters.run(points.codes[0], 60, 10) == 4);
+    CHECK(clusters.run(points.codes[0], 1, 10) == 1);
+    CHECK(clusters.run(points.codes[0], 60, 1) == 1);
 }
 
 void bits() {
@@ -200,18 +244,18 @@ void bits() {
     for (auto& c : centres) for (size_t i = 0; i < 25; i++) c[i] = uint8_t(r.next());
     ivf::Space space{codec::Element::bit, ivf::space_codec(codec::Element::bit, codec::Metric::hamming), dim, false,
                      nullptr};
-    std::vector<std::vector<uint8_t>> rows(800);
-    std::vector<const uint8_t*> codes;
-    for (size_t i = 0; i < rows.size(); i++) {
-        rows[i] = centres[i % clusters];
+    const size_t n = 800, stride = space.stride();
+    std::vector<uint8_t> rows(n * stride);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t* row = &rows[i * stride];
+        memcpy(row, centres[i % clusters].data(), 25);
         for (int flip = 0; flip < 20; flip++) {
             size_t bit = r.next() % dim;
-            rows[i][bit / 8] ^= uint8_t(1 << bit % 8);
+            row[bit / 8] ^= uint8_t(1 << bit % 8);
         }
-        codes.push_back(rows[i].data());
     }
-    Clusters found{Heap{}, space, {}, Quiet{}};
-    CHECK(found.run(codes.data(), codes.size(), clusters) == clusters);
+    Clusters found{space, {}};
+    CHECK(found.run(rows.data(), n, clusters) == clusters);
     size_t exact = 0;
     for (auto& c : centres) {
         for (size_t i = 0; i < clusters; i++) exact += memcmp(found.code(i), c.data(), 25) == 0;
@@ -225,8 +269,14 @@ void nearest() {
     Set s = clustered(600, 37, 20, 0.5, 3, 8);
     ivf::Space space = space_for(s, codec::Metric::l2, nullptr);
     Points points(space, s);
-    ivf::Nearest<Vec> nearest{Heap{}, space};
-    nearest.set(points.codes[0], 150);
+    ivf::CentreTable table{};
+    ivf::Placer size{nullptr};
+    table.place(size, space, 150);
+    std::vector<uint64_t> memory(size.used() / 8 + 8);
+    ivf::Placer placer{reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64)};
+    table.place(placer, space, 150);
+    table.set(space, points.codes[0], 150);
+    auto nearest = std::make_unique<ivf::Nearest>();
     size_t same = 0;
     for (size_t i = 150; i < 600; i++) {
         codec::Query query;
@@ -237,8 +287,9 @@ void nearest() {
             space.codec->score(query, &points.codes[c], 1, &key);
             if (key < best) best = key, at = c;
         }
-        double cost;
-        same += nearest.find(points.codes[i], &cost) == at && std::fabs(std::sqrt(cost) - best) < 1e-3 * best;
+        ivf::Found found;
+        nearest->find(space, table, &points.codes[i], 1, &found);
+        same += found.centre == at && std::fabs(std::sqrt(found.cost) - best) < 1e-3 * best;
     }
     CHECK(same == 450, "%zu of 450", same);
 }
