@@ -1,6 +1,6 @@
 # vectorext: `make help` lists the targets.
 #
-# The targets that need no PostgreSQL (help, demo, check-all, check-clients, unit, lint, bench-kernels) work before pg_config exists;
+# The targets that need no PostgreSQL (help, demo, check-all, check-long, check-clients, unit, lint, bench-kernels) work before pg_config exists;
 # everything else is PGXS.
 
 PG_CONFIG ?= pg_config
@@ -18,6 +18,7 @@ help:
 	@echo "make dist            a zip for PGXN, into build/dist"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
+	@echo "make check-long      hours of crashes under load (VECTOREXT_CRASHES=500, for each access method)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"
@@ -32,6 +33,10 @@ demo:
 
 check-all:
 	./test/run
+
+# 500 crashes take some four hours for each access method.
+check-long:
+	VECTOREXT_CRASHES=$${VECTOREXT_CRASHES:-500} TAP_TIMEOUT=86400 TAP='06*_crash_campaign' ./test/run tap
 
 check-clients:
 	./test/clients/run
@@ -100,10 +105,10 @@ DIST_DIR = build/dist
 dist:
 	docs/packaging/dist '$(DIST_DIR)'
 
-.PHONY: help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist
+.PHONY: help demo check-all check-long check-clients lint unit unit-arm64 unit-32bit bench-kernels dist
 
 # ---- the extension: PGXS --------------------------------------------------------------------------
-ifneq ($(filter-out help demo check-all check-clients lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help demo check-all check-long check-clients lint unit unit-arm64 unit-32bit bench-kernels dist build/%,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 $(error $(PG_CONFIG) or the server's headers not found: install them (Debian: apt-get install postgresql-server-dev-15 make g++ libxsimd-dev), name another with PG_CONFIG=/path/to/pg_config, or run ./demo/run, which installs what is missing)
@@ -123,7 +128,7 @@ PROVE_TESTS = test/t/*.pl
 override with_llvm = no   # the bitcode rule ignores PG_CXXFLAGS, and inlining C++ by LLVM is not wanted
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -Wextra \
-	-Wno-missing-field-initializers -MMD -MP $(if $(WERROR),-Werror) $(FAULT_FLAGS)
+	-Wno-missing-field-initializers -Wshadow=compatible-local -MMD -MP $(if $(WERROR),-Werror) $(FAULT_FLAGS)
 # The server's flags are those of the compiler that built it: gcc's, on Debian.
 ifneq (,$(findstring clang,$(CXX)))
 PG_CXXFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
@@ -138,12 +143,12 @@ override CXXFLAGS += -O3
 override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))
 
-sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql vectorext.control
-	cp $< $@
+sql/vectorext--$(EXT_VERSION).sql: sql/vectorext.sql sql/attributes.awk vectorext.control
+	{ cat $< && awk -f sql/attributes.awk; } > $@.tmp && mv $@.tmp $@
 
 # ---- the same extension under the name vector -------------------------------------------------------
 AS_VECTOR = build/as_vector
-AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext.sql
+AS_VECTOR_SOURCES = sql/as_vector/script.awk sql/as_vector/objects sql/vectorext--$(EXT_VERSION).sql
 PGVECTOR_VERSIONS := $(shell sed -n 's/^versions //p' sql/as_vector/objects)
 # pgvector 0.8 has all that our way back expects
 RETURN_VERSIONS := $(filter 0.8.%,$(PGVECTOR_VERSIONS))

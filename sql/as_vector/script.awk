@@ -1,11 +1,11 @@
 # Makes the scripts of the extension under the name vector from two files: objects (what which version of pgvector has)
-# and ../vectorext.sql.  Prints one of them:
+# and the script of vectorext.  Prints one of them:
 #   awk -v make=keys ...                        the names of all objects, as in the file objects
 #   awk -v make=install -v version=V ...        CREATE EXTENSION vector, all of it
 #   awk -v make=update -v pgvector=P ...        ALTER EXTENSION vector UPDATE in a database that has pgvector P
 #   awk -v make=return -v pgvector=P ...        the way back: what pgvector P does not have goes
 #   awk -v make=pgvector -v pgvector=P ...      only what pgvector P has: a catalog to test the others on
-# with the files objects and vectorext.sql after these.  A statement that is not understood is an error.
+# with the files objects and vectorext--VERSION.sql after these.  A statement that is not understood is an error.
 
 function fail(text) {
     print "sql/as_vector/script.awk: " text > "/dev/stderr"
@@ -43,9 +43,9 @@ function key_of(s,  word) {
         return s
     }
     if (s ~ /^VIEW /) return "VIEW " word[2]
-    if (s ~ /^OPERATOR CLASS /) {
+    if (s ~ /^OPERATOR (CLASS|FAMILY) /) {
         match(s, / USING [a-z_]+/)
-        return "OPERATOR CLASS " word[3] substr(s, RSTART, RLENGTH)
+        return "OPERATOR " word[2] " " word[3] substr(s, RSTART, RLENGTH)
     }
     if (s ~ /^OPERATOR [^A-Z]/) return "OPERATOR " word[2] " (" value_of(s, "LEFTARG") ", " value_of(s, "RIGHTARG") ")"
     if (s ~ /^ACCESS METHOD /) return "ACCESS METHOD " word[3]
@@ -64,9 +64,9 @@ function adjust(text, s, key,  name, options) {
     if (key ~ /^(FUNCTION|AGGREGATE) /) {
         sub(/CREATE/, "CREATE OR REPLACE", text)
         print text "\n"
-    } else if (key ~ /^OPERATOR [^C]/ && (key in replaced) && replaced[key] > rank(pgvector)) {
+    } else if (key ~ /^OPERATOR [^CF]/ && (key in replaced) && replaced[key] > rank(pgvector)) {
         print "DROP " key ";\n\n" text "\n"
-    } else if (key ~ /^OPERATOR [^C]/ && value_of(s, "RESTRICT") != "") {
+    } else if (key ~ /^OPERATOR [^CF]/ && value_of(s, "RESTRICT") != "") {
         print "ALTER " key " SET (RESTRICT = " value_of(s, "RESTRICT") ", JOIN = " value_of(s, "JOIN") ");\n"
     } else if (key ~ /^TYPE / && s !~ /;$/) {
         fail(key ": not closed")
@@ -83,7 +83,9 @@ function undo(key, s) {
         if (key ~ /^TYPE / && value_of(s, "SUBSCRIPT") != "") back = "ALTER " key " SET (SUBSCRIPT = NONE);\n" back
         return
     }
-    sub(/^OPERATOR CLASS/, "OPERATOR FAMILY", key)  # the class goes with its family
+    # a class goes with its family
+    if (key ~ /^OPERATOR CLASS/ && s ~ / FAMILY /) return
+    sub(/^OPERATOR CLASS/, "OPERATOR FAMILY", key)
     back = "DROP " key ";\n" back
 }
 
@@ -132,7 +134,7 @@ FILENAME ~ /objects$/ {
     next
 }
 
-# ---- vectorext.sql ----------------------------------------------------------------------------------
+# ---- vectorext--VERSION.sql ----------------------------------------------------------------------------------
 open == "" && /^(\\echo .*|--.*|)$/ { next }
 {
     open = open == "" ? $0 : open "\n" $0

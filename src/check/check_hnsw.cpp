@@ -58,11 +58,8 @@ void HnswCheck::run() {
 
 void HnswCheck::check_meta() {
     const HnswMeta& meta = index_.meta;
+    pages_.check_meta(page::kMetaShape<HnswMeta>);
     auto error = [&](const char* what) { findings_.add(Severity::error, format::kHnswMetaBlock, -1, "%s", what); };
-    index::OpclassMeaning meaning = index::opclass_meaning(index_.rel);
-    if (meta.element != static_cast<uint8>(meaning.element) || meta.metric != static_cast<uint8>(meaning.metric)) {
-        error("the index is of another operator class");
-    }
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         error("the index is of other dimensions than its column");
     }
@@ -189,11 +186,11 @@ void HnswCheck::check_posting_slot(const char* slot, SlotNumber number) {
         if (freed > next_xid_) error(kind, number, "a slot was freed in the future");
         return;
     }
-    if (posting->count > format::kPostingCapacity) return error(kind, number, "a chunk of rows is too long");
+    if (posting->count > index_.layout.posting_capacity) return error(kind, number, "a chunk of rows is too long");
     if (posting->uniform > 1 || posting->reserved != 0) error(kind, number, "a chunk of rows has an impossible header");
-    const auto* entries = reinterpret_cast<const format::HnswPostingEntry*>(posting + 1);
     for (uint32 i = 0; i < posting->count; i++) {
-        if (!ItemPointerIsValid(&entries[i].tid)) error(kind, number, "a chunk of rows has an invalid row pointer");
+        const auto* entry = hnsw::entry_at(index_, const_cast<HnswPosting*>(posting), i);
+        if (!ItemPointerIsValid(&entry->tid)) error(kind, number, "a chunk of rows has an invalid row pointer");
     }
 }
 

@@ -114,13 +114,13 @@ void HnswCheck::check_upper_chain(SlotNumber number, const HnswNode& node) {
 template <typename Use>
 bool HnswCheck::each_chunk(SlotNumber node, SlotNumber head, const char** problem, SlotNumber* at, Use use) {
     const SlotShape& shape = index_.layout.postings;
-    alignas(8) char chunk[format::kPostingSlotBytes];
+    alignas(8) char chunk[format::posting_slot_bytes(format::kMaxAttributes)];
     auto* posting = reinterpret_cast<HnswPosting*>(chunk);
     // No chain has more chunks than there are; one that returns to itself has.
     uint64 left = static_cast<uint64>(RelationGetNumberOfBlocks(pages_.index())) * shape.per_page;
     for (*at = head; *at != kNoSlot; *at = posting->next) {
         bool found = pages_.look(shape.block(*at), shape, [&](Page page) {
-            memcpy(chunk, page::slot_at(page, shape, shape.slot(*at)), sizeof chunk);
+            memcpy(chunk, page::slot_at(page, shape, shape.slot(*at)), shape.slot_bytes);
         });
         *problem = "a node leads to a chunk of rows that does not exist";
         if (!found) return false;
@@ -128,7 +128,7 @@ bool HnswCheck::each_chunk(SlotNumber node, SlotNumber head, const char** proble
         if (posting->flags == 0 || posting->node != node) return false;
         *problem = "the chunks of rows of a node form a ring";
         if (left-- == 0) return false;
-        posting->count = std::min<uint8>(posting->count, format::kPostingCapacity);
+        posting->count = static_cast<uint8>(std::min<uint32>(posting->count, index_.layout.posting_capacity));
         if (!use(*at, posting)) break;
     }
     return true;
@@ -145,7 +145,7 @@ void HnswCheck::check_postings(SlotNumber number, SlotNumber head) {
             error(PageKind::postings, chunk, "a chunk of rows is in two places");
             return false;
         }
-        uint32 fingerprint = *hnsw::fingerprint_of(posting);
+        uint32 fingerprint = *hnsw::fingerprint_of(index_, posting);
         if (posting->count == 0) warning(PageKind::postings, chunk, "an empty chunk of rows");
         if ((posting->uniform && fingerprint == 0) ||
             (!first && was_uniform && (!posting->uniform || fingerprint != print))) {

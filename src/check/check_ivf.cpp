@@ -2,6 +2,7 @@
 #include "check/check_ivf.h"
 
 #include <cmath>
+#include <utility>
 
 #include "codec/verify.h"
 #include "page/page_writer.h"
@@ -52,11 +53,8 @@ void IvfCheck::run() {
 
 void IvfCheck::check_meta() {
     const IvfMeta& meta = index_.meta;
+    pages_.check_meta(ivf::kMetaShape);
     auto wrong = [&](const char* what) { error(format::kIvfMetaBlock, -1, what); };
-    index::OpclassMeaning meaning = index::opclass_meaning(index_.rel);
-    if (meta.element != static_cast<uint8>(meaning.element) || meta.metric != static_cast<uint8>(meaning.metric)) {
-        wrong("the index is of another operator class");
-    }
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         wrong("the index is of other dimensions than its column");
     }
@@ -122,6 +120,7 @@ void IvfCheck::check_centroids() {
     const SlotShape& shape = index_.layout.centroids;
     for (uint32 list = 0; list < index_.meta.lists; list++) {
         IvfList l;
+        bool nearest = std::exchange(nearest_lists_, false);
         if (!read_list(list, &l)) return error(index_.block_of_list(list), -1, "the page of a list is missing");
         if (!read_centroid(list, centroid_)) {
             return error(index_.block_of_centroid(list), -1, "the page of a centroid is missing");
@@ -130,8 +129,9 @@ void IvfCheck::check_centroids() {
         const char* problem = codec::code_problem(*index_.space.codec, centroid_, index_.dim());
         if (problem != nullptr) {
             findings_.add(Severity::error, block, shape.slot(list), "a centroid is not valid: %s", problem);
-            continue;
+            return;
         }
+        nearest_lists_ = nearest;  // where all centroids are there
         index_.space.position(centroid_, floats_);
         auto norm_sq = static_cast<float>(simd::active->norm_sq_f32(floats_, index_.dim()));
         if (!(std::fabs(l.norm_sq - norm_sq) <= 1e-3f * norm_sq)) {

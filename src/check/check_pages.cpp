@@ -1,5 +1,7 @@
 #include "check/check_pages.h"
 
+#include "page/meta_page.h"
+
 namespace vext::check {
 
 using page::tail_of;
@@ -54,6 +56,11 @@ bool Pages::check_frame(BlockNumber block, Page page, const SlotShape* shape) {
     }
     if (tail->listed == 1) listed_.push_back(block);
     return true;
+}
+
+void Pages::check_meta(const SlotShape& shape) {
+    PGAlignedBlock page;
+    if (copy(page::kMetaBlock, shape, &page) != nullptr) check_frame(page::kMetaBlock, page.data, &shape);
 }
 
 const char* Pages::walk(const SlotShape& shape, BlockNumber* where) {

@@ -103,6 +103,9 @@ public:
     // Pages that say that they are in a list, and are in none. After all lists were checked.
     void check_listed();
 
+    // The page header of the metapage; its kind is known.
+    void check_meta(const SlotShape& shape);
+
     uint64 empty() const { return empty_; }
     Relation index() const { return index_; }
     Findings& findings() { return findings_; }

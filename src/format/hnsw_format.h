@@ -14,15 +14,8 @@ namespace vext::format {
 inline constexpr uint32 kHnswMagic = 0x56585448;  // "HTXV" in a hex dump
 inline constexpr uint32 kHnswVersion = 1;
 inline constexpr BlockNumber kHnswMetaBlock = 0;
-inline constexpr int kMaxAttributes = 8;
 
 inline constexpr int kSlotKinds = 4;  // nodes to postings
-
-struct HnswAttribute {
-    uint8 type;  // 0: no attribute; the kinds come with filters
-    uint8 flags;
-    uint16 reserved;
-};
 
 struct HnswMeta {
     uint32 magic;
@@ -45,17 +38,18 @@ struct HnswMeta {
     uint32 salt;                   // random, of this index: see HnswNode.mark
     BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
     uint32 reserved[7];
-    HnswAttribute attribute[kMaxAttributes];
+    Attribute attribute[kMaxAttributes];
     Calibration calibration;
 };
-static_assert(sizeof(HnswMeta) == 248 && offsetof(HnswMeta, calibration) == 128 && std::is_trivially_copyable_v<HnswMeta>);
+static_assert(sizeof(HnswMeta) == 248 && offsetof(HnswMeta, calibration) == 128 &&
+              std::is_trivially_copyable_v<HnswMeta>);
 
 // Flags of a slot. A free slot is all zero here.
 inline constexpr uint8 kSlotUsed = 1;
 // No row refers to this node any more: searches pass through it, nobody links to it, vacuum is freeing it.
 inline constexpr uint8 kNodeDead = 2;
 
-// A node's slot: this header, 8 bytes per attribute, the code, and then either 2m neighbour numbers or one
+// A node's slot: this header, 8 bytes per attribute of the row, the code, and then either 2m neighbour numbers or one
 // base_links slot number.
 struct HnswNode {
     ItemPointerData tid;  // a row of this vector; invalid when only postings are left or none. In a freed slot this
@@ -68,7 +62,7 @@ struct HnswNode {
     SlotNumber upper;     // links of level 1, or kNoSlot
     SlotNumber posting;   // first chunk of further rows of the same code, or kNoSlot
     uint16 link_count;    // of the inline links
-    uint16 null_attributes;
+    uint16 null_attributes;  // of the row, a bit each
 };
 static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
 
@@ -103,17 +97,27 @@ struct HnswPosting {
 };
 static_assert(sizeof(HnswPosting) == 12 && std::is_trivially_copyable_v<HnswPosting>);
 
+// 8 bytes per attribute follow.
 struct HnswPostingEntry {
     ItemPointerData tid;
     uint16 null_attributes;
 };
 static_assert(sizeof(HnswPostingEntry) == 8 && std::is_trivially_copyable_v<HnswPostingEntry>);
-inline constexpr uint32 kPostingSlotBytes = 128;
-inline constexpr size_t kPostingCapacity = (kPostingSlotBytes - sizeof(HnswPosting)) / sizeof(HnswPostingEntry);
-static_assert(kPostingCapacity == 14);
-// Behind the entries, in the last 4 bytes: a hash of the vector that the rows have in common. Rows of one chunk have
-// equal vectors, and not only equal codes; 0: that is not known.
-inline constexpr size_t kPostingFingerprint = kPostingSlotBytes - sizeof(uint32);
-static_assert(sizeof(HnswPosting) + kPostingCapacity * sizeof(HnswPostingEntry) <= kPostingFingerprint);
+constexpr uint32 posting_entry_bytes(uint32 attributes) {
+    return static_cast<uint32>(sizeof(HnswPostingEntry) + attributes * sizeof(int64));
+}
+// Entries of a chunk: what 112 bytes hold, but no fewer than 4.
+constexpr uint32 posting_capacity(uint32 attributes) {
+    uint32 fit = 112 / posting_entry_bytes(attributes);
+    return fit < 4 ? 4 : fit;
+}
+inline constexpr uint32 kMaxPostingCapacity = posting_capacity(0);
+// Behind the entries, 4 bytes: a hash of the vector that the rows have in common. Rows of one chunk have equal vectors,
+// and not only equal codes; 0: that is not known.
+constexpr uint32 posting_slot_bytes(uint32 attributes) {
+    return static_cast<uint32>(sizeof(HnswPosting) + posting_capacity(attributes) * posting_entry_bytes(attributes) +
+                               sizeof(uint32));
+}
+static_assert(posting_slot_bytes(0) == 128 && posting_slot_bytes(1) == 128 && posting_slot_bytes(kMaxAttributes) == 304);
 
 }  // namespace vext::format

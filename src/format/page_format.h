@@ -26,6 +26,16 @@ enum class PageKind : uint16 {
     mean = 12,
 };
 
+// Attributes: the key columns of an index behind the vector. A metapage says how the 8 bytes are made that are kept of
+// each; index/attributes.h.
+inline constexpr int kMaxAttributes = 8;
+struct Attribute {
+    uint8 kind;  // index::AttributeKind; 0: none
+    uint8 flags;
+    uint16 reserved;
+};
+static_assert(sizeof(Attribute) == 4 && std::is_trivially_copyable_v<Attribute>);
+
 // Whether inserts take single slots of such a page, so that pages with free ones are in a list.
 inline constexpr bool takes_slots(PageKind kind) {
     return (kind >= PageKind::nodes && kind <= PageKind::postings) || kind == PageKind::vectors;

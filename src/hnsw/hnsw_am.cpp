@@ -65,10 +65,12 @@ namespace {
 
 // What inserts into one index by one statement share.
 struct InsertState {
-    InsertState(Relation rel, MemoryContext memory) : index(open_index(rel)), inserter(index, memory), floats(memory) {}
+    InsertState(Relation rel, MemoryContext memory)
+        : index(open_index(rel)), inserter(index, memory), encoder(rel), floats(memory) {}
 
     HnswIndex index;
     HnswInserter inserter;
+    index::AttributeEncoder encoder;
     ArenaVec<float> floats;
     uint8* code;
 };
@@ -96,7 +98,10 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid, boo
     index::VectorValue value = index::value_to_index(index.codec->element, values[0], index.dim());
     memset(state->code, 0, index.layout.code_bytes);
     if (!index.codec->encode(value.elements, value.dim, state->floats.data(), state->code)) return false;
-    state->inserter.insert(state->code, index::fingerprint(index.codec->element, value), tid, unchanged);
+    NewRow row{*tid, index::fingerprint(index.codec->element, value), state->encoder.encode(values, is_null)};
+    // What is changed by an update may be an attribute; the hint tells only of all columns together.
+    bool updating = index.meta.attributes > 0 && info->ii_CheckedUnchanged;
+    state->inserter.insert(state->code, row, unchanged || updating);
     return false;
 }
 
@@ -150,7 +155,7 @@ PGDLLEXPORT Datum hnswhandler(PG_FUNCTION_ARGS);
 Datum hnswhandler(PG_FUNCTION_ARGS) {
     (void)fcinfo;
     using namespace vext::hnsw;
-    IndexAmRoutine* am = vext::index::make_routine(vext::index::kSupportProcs, {.build = build,
+    IndexAmRoutine* am = vext::index::make_routine({.build = build,
                                                                                 .build_empty = build_empty,
                                                                                 .insert = insert_callback,
                                                                                 .bulk_delete = bulk_delete,
@@ -161,7 +166,8 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
                                                                                 .begin_scan = begin_scan,
                                                                                 .rescan = rescan,
                                                                                 .get_tuple = get_tuple,
-                                                                                .end_scan = end_scan});
+                                                                                .end_scan = end_scan,
+.attributes = true});
     am->amusemaintenanceworkmem = true;
     vext::pg::set_parallel_build(am);
     PG_RETURN_POINTER(am);

@@ -62,10 +62,12 @@ struct Build {
     Build(const HnswIndex& described, MemoryContext memory, const GraphParameters& parameters)
         : index(described),
           context(memory),
-          rows(memory, AllocSetContextCreate(memory, "hnsw build codes", ALLOCSET_DEFAULT_SIZES), parameters),
+          rows(memory, AllocSetContextCreate(memory, "hnsw build codes", ALLOCSET_DEFAULT_SIZES), parameters,
+               described.meta.attributes),
           table_memory(AllocSetContextCreate(memory, "hnsw build table", ALLOCSET_DEFAULT_SIZES)),
           codes(table_memory),
-          scratch(memory) {}
+          scratch(memory),
+          encoder(described.rel) {}
 
     HnswIndex index;
     MemoryContext context;
@@ -76,6 +78,7 @@ struct Build {
     MemoryContext table_memory;
     CodeTable codes;  // in it, and only needed while rows are loaded
     ArenaVec<float> scratch;
+    index::AttributeEncoder encoder;
     RestOfBuild* rest = nullptr;  // once the graph is on pages
     uint8* row_code = nullptr;
     double expected = 0;  // rows, by the server's estimate
@@ -107,11 +110,12 @@ size_t bytes_per_node(const GraphParameters& p, size_t code_size) {
 // What the build holds now, and what the graph will need.
 bool memory_is_full(const Build& b) {
     size_t per_node = bytes_per_node(b.rows.p, b.rows.mean_code_size());
-    size_t bytes = b.rows.size() * per_node + b.codes.bytes() + b.rows.duplicates.bytes();
+    size_t bytes = b.rows.size() * per_node + b.codes.bytes() + b.rows.duplicates.bytes() +
+                   b.rows.node_attributes.bytes() + b.rows.duplicate_attributes.bytes();
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }
 
-void load_row(Build& b, const index::VectorValue& value, ItemPointer tid) {
+void load_row(Build& b, const index::VectorValue& value, const NewRow& row) {
     uint8* code = b.rows.add_node();
     if (!b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
         b.rows.drop_last();
@@ -122,10 +126,12 @@ void load_row(Build& b, const index::VectorValue& value, ItemPointer tid) {
     auto added = static_cast<uint32>(b.rows.size() - 1);
     uint32 node = b.codes.find_or_add(b.rows, added);
     if (node == added) {
-        b.rows.tids.push_back(*tid);
+        b.rows.tids.push_back(row.tid);
+        b.rows.push_attributes(b.rows.node_attributes, row.attributes);
     } else {
         b.rows.drop_last();
-        b.rows.duplicates.push_back({node, index::fingerprint(b.index.codec->element, value), *tid});
+        b.rows.duplicates.push_back({node, row.fingerprint, row.tid, static_cast<uint32>(b.rows.duplicates.size())});
+        b.rows.push_attributes(b.rows.duplicate_attributes, row.attributes);
     }
     if (!memory_is_full(b)) return;
     ereport(NOTICE, errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", b.indexed),
@@ -144,10 +150,11 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     if (is_null[0]) return;
     MemoryContext outer = MemoryContextSwitchTo(b.row_context);
     index::VectorValue value = index::value_to_index(b.index.codec->element, values[0], b.index.dim());
+    NewRow row{*tid, index::fingerprint(b.index.codec->element, value), b.encoder.encode(values, is_null)};
     if (b.rest == nullptr) {
-        load_row(b, value, tid);
+        load_row(b, value, row);
     } else if (b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), b.row_code)) {
-        b.rest->add(b.row_code, index::fingerprint(b.index.codec->element, value), tid);
+        b.rest->add(b.row_code, row);
         b.indexed++;
     }
     MemoryContextSwitchTo(outer);

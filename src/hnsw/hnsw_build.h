@@ -14,19 +14,23 @@ struct Duplicate {
     uint32 node;
     uint32 fingerprint;  // of the vector
     ItemPointerData tid;
+    uint32 row;  // in BuildRows.duplicate_attributes
 };
 
 // What a build keeps of the rows. Nodes are numbered as their rows come.
 struct BuildRows {
-    BuildRows(MemoryContext context, MemoryContext code_context, const GraphParameters& parameters)
+    BuildRows(MemoryContext context, MemoryContext code_context, const GraphParameters& parameters, int attributes)
         : p(parameters),
+          attribute_count(static_cast<size_t>(attributes)),
           stride(p.codec->bytes(p.dim)),
           code_memory(code_context),
           codes(code_context),
           starts(context),
           levels(context),
           tids(context),
-          duplicates(context) {}
+          duplicates(context),
+          node_attributes(context),
+          duplicate_attributes(context) {}
 
     size_t size() const { return levels.size(); }
     const uint8* code(size_t node) const { return codes.data() + (vary() ? starts[node] : node * stride); }
@@ -54,7 +58,23 @@ struct BuildRows {
         if (vary()) codes.resize_uninitialized(starts.back() + p.codec->size(&codes[starts.back()]));
     }
 
+    // Of the rows in their order, what a slot holds: the bits of NULLs, then the values.
+    void push_attributes(ArenaVec<int64>& to, const index::RowAttributes& row) const {
+        if (attribute_count == 0) return;
+        to.push_back(row.nulls);
+        for (size_t i = 0; i < attribute_count; i++) to.push_back(row.values[i]);
+    }
+    NewRow new_row(const ArenaVec<int64>& from, size_t at, const ItemPointerData& tid) const {
+        NewRow row{tid, 0, {}};
+        if (attribute_count == 0) return row;
+        const int64* words = from.data() + at * (attribute_count + 1);
+        row.attributes.nulls = static_cast<uint16>(words[0]);
+        memcpy(row.attributes.values, words + 1, attribute_count * sizeof(int64));
+        return row;
+    }
+
     GraphParameters p;
+    size_t attribute_count;
     size_t stride;  // of the codes, or the most there may be
     MemoryContext code_memory;  // holds the codes and nothing else
     ArenaVec<uint8> codes;
@@ -62,6 +82,7 @@ struct BuildRows {
     ArenaVec<uint8> levels;
     ArenaVec<ItemPointerData> tids;   // of the first row of each node
     ArenaVec<Duplicate> duplicates;   // all further rows
+    ArenaVec<int64> node_attributes, duplicate_attributes;
 };
 
 // The graph of the loaded rows, linked, and where it lies. hnsw_build_parallel.cpp

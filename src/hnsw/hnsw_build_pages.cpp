@@ -12,9 +12,7 @@ using format::HnswLinks;
 using format::HnswMeta;
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
-using format::kPostingCapacity;
 using page::blocks_for;
 using page::nth_slot;
 
@@ -92,12 +90,13 @@ void place(const Writing& b, Placement& p) {
         if (x.fingerprint != y.fingerprint) return x.fingerprint < y.fingerprint;
         return ItemPointerCompare(const_cast<ItemPointer>(&x.tid), const_cast<ItemPointer>(&y.tid)) < 0;
     });
+    size_t capacity = layout.posting_capacity;
     // Chunks of a node follow each other; the last one, with room, is the first of its chain.
     size_t chunks = 0;
     for (size_t i = 0; i < b.rows.duplicates.size();) {
         size_t end = i;
         while (end < b.rows.duplicates.size() && share_chunks(b.rows.duplicates[end], b.rows.duplicates[i])) end++;
-        chunks += (end - i + kPostingCapacity - 1) / kPostingCapacity;
+        chunks += (end - i + capacity - 1) / capacity;
         p.posting[b.rows.duplicates[i].node] = nth_slot(layout.postings, block, chunks - 1);
         i = end;
     }
@@ -113,7 +112,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
     for (size_t i = 0; i < p.order.size(); i++) {
         uint32 id = p.order[i];
         auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.graph.code(id))));
-        node->tid = b.rows.tids[id];
+        set_row(b.index, node, b.rows.new_row(b.rows.node_attributes, id, b.rows.tids[id]));
         node->flags = format::kSlotUsed;
         node->level = b.graph.levels[id];
         node->mark = mark_of(b.index, p.numbers[id]);
@@ -162,14 +161,15 @@ BlockNumber write_postings(const Writing& b, const Placement& p) {
         const Duplicate& d = b.rows.duplicates[i];
         bool same_node = i > 0 && b.rows.duplicates[i - 1].node == d.node;
         bool same_vector = same_node && share_chunks(b.rows.duplicates[i - 1], d);
-        if (!same_vector || posting->count == kPostingCapacity) {
+        if (!same_vector || posting->count == b.index.layout.posting_capacity) {
             SlotNumber previous = same_node ? nth_slot(shape, p.first[3], chunk - 1) : kNoSlot;
             uniform = same_node ? uniform && same_vector : d.fingerprint != 0;
             posting = reinterpret_cast<HnswPosting*>(writer.next(nth_slot(shape, p.first[3], chunk++)));
             *posting = {p.numbers[d.node], previous, format::kSlotUsed, 0, uniform, 0};
-            *fingerprint_of(posting) = d.fingerprint;
+            *fingerprint_of(b.index, posting) = d.fingerprint;
         }
-        reinterpret_cast<HnswPostingEntry*>(posting + 1)[posting->count++] = {d.tid, 0};
+        set_row(b.index, entry_at(b.index, posting, posting->count++),
+                b.rows.new_row(b.rows.duplicate_attributes, d.row, d.tid));
     }
     return writer.finish();
 }

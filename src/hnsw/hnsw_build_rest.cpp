@@ -23,8 +23,7 @@ struct SharedRest {
 
     // The code follows.
     struct Row {
-        ItemPointerData tid;
-        uint32 fingerprint;
+        NewRow added;
 
         uint8* code() { return reinterpret_cast<uint8*>(this + 1); }
     };
@@ -39,7 +38,7 @@ void insert_claimed(SharedRest* shared, HnswInserter& inserter) {
         if (i >= shared->count) return;
         CHECK_FOR_INTERRUPTS();
         SharedRest::Row* row = shared->row(i);
-        inserter.insert(row->code(), row->fingerprint, &row->tid);
+        inserter.insert(row->code(), row->added);
     }
 }
 
@@ -67,14 +66,13 @@ RestOfBuild::RestOfBuild(const HnswIndex& index, MemoryContext context, int work
     index::launch_workers(workers_);
 }
 
-void RestOfBuild::add(const uint8* code, uint32 fingerprint, ItemPointer tid) {
+void RestOfBuild::add(const uint8* code, const NewRow& added) {
     if (shared_ == nullptr) {
-        inserter_->insert(code, fingerprint, tid);
+        inserter_->insert(code, added);
         return;
     }
     SharedRest::Row* row = shared_->row(shared_->count++);
-    row->tid = *tid;
-    row->fingerprint = fingerprint;
+    row->added = added;
     memcpy(row->code(), code, index_.code_size(code));
     if (shared_->count == shared_->capacity) flush();
 }

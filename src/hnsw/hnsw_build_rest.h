@@ -15,8 +15,8 @@ class RestOfBuild {
 public:
     RestOfBuild(const HnswIndex& index, MemoryContext context, int workers, bool concurrent);
 
-    // Takes a row by the code and the fingerprint of its vector.
-    void add(const uint8* code, uint32 fingerprint, ItemPointer tid);
+    // Takes a row by the code of its vector.
+    void add(const uint8* code, const NewRow& row);
     // The end: all rows are in the index after it.
     void finish();
 

@@ -36,7 +36,7 @@ public:
     // Starts from the entry point.
     void start(uint32_t entry) {
         entry_ = entry;
-        if (searched()) reach(entry, entry);
+        if (searched() && entry < parent_.size()) reach(entry, entry);
     }
 
     // Sees to it that a node is reachable. False: no edge could be found (the graph changed meanwhile).

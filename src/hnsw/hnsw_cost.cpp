@@ -19,7 +19,7 @@ double nodes_scored(double nodes, double m, double ef) {
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                    Selectivity* selectivity, double* correlation, double* pages) {
     index::CostBasis basis;
-    if (!index::begin_estimate(path, {startup, total, selectivity, correlation, pages}, &basis)) return;
+    if (!index::begin_estimate(root, path, {startup, total, selectivity, correlation, pages}, &basis)) return;
     IndexOptInfo* info = path->indexinfo;
     Relation rel = index_open(info->indexoid, NoLock);
     int m = read_options(rel).m;
@@ -32,7 +32,6 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     *startup = scored * node_cost + distinct_pages(scored) * basis.page_cost;
     double rest = basis.rows - std::min(basis.rows, static_cast<double>(settings.ef_search));
     *total = *startup + rest * node_cost * m + basis.pages * basis.random_page_cost + basis.rows * cpu_index_tuple_cost;
-    (void)root;
     (void)loop_count;
 }
 

@@ -46,9 +46,9 @@ void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {
     size_t n = store.links(node, level, links);
     size_t fresh = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t node = links[i];
-        links[fresh] = node;
-        fresh += seen.insert(node);
+        uint32_t neighbour = links[i];
+        links[fresh] = neighbour;
+        fresh += seen.insert(neighbour);
     }
     uint32_t upcoming = pool.peek();
     if (upcoming != kNoNode) store.prefetch_links(upcoming, level);

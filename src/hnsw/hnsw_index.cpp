@@ -15,9 +15,11 @@ using page::make_shape;
 HnswLayout make_layout(const codec::Codec* codec, uint32 dimensions, uint32 m, uint32 attributes) {
     HnswLayout layout{};
     size_t code_bytes = codec->bytes(dimensions);
-    size_t code_offset = sizeof(format::HnswNode) + attributes * sizeof(uint64);
+    size_t attribute_bytes = attributes * sizeof(int64);
+    size_t code_offset = sizeof(format::HnswNode) + attribute_bytes;
     size_t links_offset = code_offset + code_bytes;
     size_t inline_bytes = links_offset + 2 * m * sizeof(SlotNumber);
+    layout.attribute_bytes = static_cast<uint32>(attribute_bytes);
     layout.code_offset = static_cast<uint32>(code_offset);
     layout.code_bytes = static_cast<uint32>(code_bytes);
     layout.links_offset = static_cast<uint32>(links_offset);
@@ -33,7 +35,9 @@ HnswLayout make_layout(const codec::Codec* codec, uint32 dimensions, uint32 m, u
     }
     layout.base_links = make_shape(PageKind::base_links, sizeof(format::HnswLinks) + 2 * m * sizeof(SlotNumber));
     layout.upper_links = make_shape(PageKind::upper_links, sizeof(format::HnswLinks) + m * sizeof(SlotNumber));
-    layout.postings = make_shape(PageKind::postings, format::kPostingSlotBytes);
+    layout.posting_entry_bytes = format::posting_entry_bytes(attributes);
+    layout.posting_capacity = format::posting_capacity(attributes);
+    layout.postings = make_shape(PageKind::postings, format::posting_slot_bytes(attributes));
     return layout;
 }
 
@@ -56,22 +60,23 @@ const char* smaller_codec(const codec::Codec& codec) {
 }  // namespace
 
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
+    HnswIndex index{};
+    HnswMeta& meta = index.meta;
     index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    meta.attributes = static_cast<uint8>(index::describe_attributes(rel, meta.attribute));
     uint32 dimensions = index::column_dimensions(rel);
     if (options.ef_construction < 2 * options.m) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                 errmsg("ef_construction must be greater than or equal to 2 * m"));
     }
-    HnswIndex index{};
     index.rel = rel;
     auto id = options.codec == 0 ? codec::default_codec(meaning.element) : static_cast<codec::CodecId>(options.codec);
     index.codec = index::choose_codec(id, meaning.element, meaning.metric);
-    uint32 limit = max_dimensions(index.codec, 0);
+    uint32 limit = max_dimensions(index.codec, meta.attributes);
     if (dimensions > limit) index::report_too_wide(limit, "hnsw", smaller_codec(*index.codec));
     size_t code_bytes = index.codec->bytes(dimensions);
-    index.layout = make_layout(index.codec, dimensions, static_cast<uint32>(options.m), 0);
+    index.layout = make_layout(index.codec, dimensions, static_cast<uint32>(options.m), meta.attributes);
 
-    HnswMeta& meta = index.meta;
     meta.magic = format::kHnswMagic;
     meta.version = format::kHnswVersion;
     meta.dimensions = dimensions;
@@ -100,6 +105,10 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     index->codec = codec::find(static_cast<codec::CodecId>(meta.codec), static_cast<codec::Element>(meta.element),
                                static_cast<codec::Metric>(meta.metric));
     if (index->codec == nullptr) return "Its codec is not known to this version.";
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    if (index->codec->element != meaning.element || index->codec->metric != meaning.metric) {
+        return "It is of another operator class.";
+    }
     if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
         meta.code_bytes != index->codec->bytes(meta.dimensions)) {
@@ -110,6 +119,9 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     if (nodes.per_page == 0 || meta.slot_bytes != nodes.slot_bytes || meta.slots_per_page != nodes.per_page ||
         meta.links_inline != index->layout.links_inline) {
         return "Its slots have another layout.";
+    }
+    if (!index::has_attributes(rel, meta.attribute, meta.attributes)) {
+        return "Its attributes are not those of its columns.";
     }
     return nullptr;
 }

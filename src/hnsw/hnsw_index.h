@@ -8,6 +8,7 @@
 #include "codec/codec.h"
 #include "format/hnsw_format.h"
 #include "hnsw/hnsw_graph.h"
+#include "index/attributes.h"
 #include "page/run_page.h"
 #include "page/meta_page.h"
 #include "page/slot_page.h"
@@ -29,9 +30,17 @@ struct HnswLayout {
     uint32 code_bytes;  // where codes differ in size: the most there may be
     uint32 links_offset;  // behind the code; in front of it where codes differ in size
     bool links_inline;
+    uint32 attribute_bytes;  // of a row
+    uint32 posting_entry_bytes, posting_capacity;
     SlotShape nodes, base_links, upper_links, postings;
 };
 
+// A row to be added besides its code.
+struct NewRow {
+    ItemPointerData tid;
+    uint32 fingerprint;  // of its vector
+    index::RowAttributes attributes;
+};
 
 struct HnswIndex {
     Relation rel;
@@ -109,8 +118,20 @@ inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
 inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
 }
-inline uint32* fingerprint_of(format::HnswPosting* posting) {
-    return reinterpret_cast<uint32*>(reinterpret_cast<char*>(posting) + format::kPostingFingerprint);
+// A row of a chunk, by its number.
+inline format::HnswPostingEntry* entry_at(const HnswIndex& index, format::HnswPosting* posting, size_t i) {
+    return reinterpret_cast<format::HnswPostingEntry*>(reinterpret_cast<char*>(posting + 1) +
+                                                       i * index.layout.posting_entry_bytes);
+}
+inline uint32* fingerprint_of(const HnswIndex& index, format::HnswPosting* posting) {
+    return reinterpret_cast<uint32*>(entry_at(index, posting, index.layout.posting_capacity));
+}
+// A row with its attributes becomes that of a node, or of an entry of a chunk.
+template <typename Holder>
+void set_row(const HnswIndex& index, Holder* holder, const NewRow& row) {
+    holder->tid = row.tid;
+    holder->null_attributes = row.attributes.nulls;
+    memcpy(static_cast<void*>(holder + 1), row.attributes.values, index.layout.attribute_bytes);
 }
 inline bool is_live(const format::HnswNode* node) {
     return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;

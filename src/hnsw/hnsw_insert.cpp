@@ -9,14 +9,10 @@ namespace vext::hnsw {
 using format::HnswLinks;
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
-using format::kPostingCapacity;
 using format::PageKind;
 
 namespace {
-
-HnswPostingEntry* entries_of(HnswPosting* posting) { return reinterpret_cast<HnswPostingEntry*>(posting + 1); }
 
 // Whether there is a live node with that code.
 bool is_this_node(const HnswIndex& index, Page page, uint32 slot, const uint8* code) {
@@ -25,8 +21,8 @@ bool is_this_node(const HnswIndex& index, Page page, uint32 slot, const uint8* c
 }
 
 // A level that does not depend on who inserts when, only on the row.
-int level_of(const uint8* code, size_t bytes, ItemPointer tid, uint32 m) {
-    uint64 where = static_cast<uint64>(ItemPointerGetBlockNumber(tid)) << 16 | ItemPointerGetOffsetNumber(tid);
+int level_of(const uint8* code, size_t bytes, const ItemPointerData& tid, uint32 m) {
+    uint64 where = static_cast<uint64>(ItemPointerGetBlockNumber(&tid)) << 16 | ItemPointerGetOffsetNumber(&tid);
     return random_level(mix64(hash_bytes64(code, bytes) ^ mix64(where)), m);
 }
 
@@ -56,15 +52,15 @@ HnswInserter::HnswInserter(const HnswIndex& index, MemoryContext context)
       neighbors_(context),
       levels_(context) {}
 
-void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid, bool likely_equal) {
-    int level = level_of(code, index_.code_size(code), tid, index_.m());
+void HnswInserter::insert(const uint8* code, const NewRow& row, bool likely_equal) {
+    int level = level_of(code, index_.code_size(code), row.tid, index_.m());
     levels_.resize(static_cast<size_t>(level) + 1);
     for (LevelLinks& links : levels_.span()) links.count = 0;
 
     SlotNumber node = kNoSlot;
     EntryPoint entry = read_entry(index_.rel);
     if (entry.node == kNoSlot) {
-        node = write_node(code, tid, level);
+        node = write_node(code, row, level);
         if (become_entry(node, level, true)) {
             write_upper_rows(node, level);
             return;
@@ -77,11 +73,11 @@ void HnswInserter::insert(const uint8* code, uint32 fingerprint, ItemPointer tid
         SlotNumber equal = likely_equal ? find_equal(entry, code) : kNoSlot;
         if (equal == kNoSlot) equal = search(entry, code, level, node);
         if (equal == kNoSlot) break;
-        if (add_row(equal, code, fingerprint, tid)) return;
+        if (add_row(equal, code, row)) return;
         likely_equal = false;
     }
     if (node == kNoSlot) {
-        node = write_node(code, tid, level);
+        node = write_node(code, row, level);
     } else {
         write_base_row(node);
     }
@@ -138,7 +134,7 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
 }
 
 // Adds a row to a node of the same code; false when the node has died meanwhile.
-bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid) {
+bool HnswInserter::add_row(SlotNumber number, const uint8* code, const NewRow& row) {
     const SlotShape& nodes = index_.layout.nodes;
     SlotNumber head = kNoSlot;
     {
@@ -149,7 +145,7 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerpr
         if (!ItemPointerIsValid(&node->tid)) {
             page::PageChange record{index_.rel, index_.logged};
             Page page = record.add(pin.buffer());
-            node_at(index_, page, nodes.slot(number))->tid = *tid;
+            set_row(index_, node_at(index_, page, nodes.slot(number)), row);
             record.finish();
             return true;
         }
@@ -160,39 +156,38 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, uint32 fingerpr
             pg::Pin posting_pin{store_.reader().pin(shape.block(head), shape)};
             pg::ContentLock posting_lock{posting_pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
             auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(posting_pin.page(), shape, shape.slot(head)));
-            if (posting->node == number && posting->count < kPostingCapacity &&
-                *fingerprint_of(posting) == fingerprint) {
+            if (posting->node == number && posting->count < index_.layout.posting_capacity &&
+                *fingerprint_of(index_, posting) == row.fingerprint) {
                 page::PageChange record{index_.rel, index_.logged};
                 Page page = record.add(posting_pin.buffer());
                 posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(head)));
-                entries_of(posting)[posting->count++] = {*tid, 0};
+                set_row(index_, entry_at(index_, posting, posting->count++), row);
                 record.finish();
                 return true;
             }
         }
     }
-    return add_posting(number, code, fingerprint, tid, head);
+    return add_posting(number, code, row, head);
 }
 
 // Puts a new chunk in front of the chain. Where they cannot be written together, the chunk is first, then the node that
 // points to it: after a crash in between nobody points to it, and vacuum takes it back once its node is gone.
-bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid,
-                               SlotNumber head) {
+bool HnswInserter::add_posting(SlotNumber number, const uint8* code, const NewRow& row, SlotNumber head) {
     const SlotShape& nodes = index_.layout.nodes;
     const SlotShape& shape = index_.layout.postings;
-    uint8 uniform = fingerprint != 0;
+    uint8 uniform = row.fingerprint != 0;
     if (head != kNoSlot && uniform) {
         pg::Pin pin{store_.reader().pin(shape.block(head), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         auto* next = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(head)));
-        uniform = next->uniform && *fingerprint_of(next) == fingerprint;
+        uniform = next->uniform && *fingerprint_of(index_, next) == row.fingerprint;
     }
     pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
     SlotClaim claim = claim_slot(index_, PageKind::postings);
     auto* posting = reinterpret_cast<HnswPosting*>(claim.slot);
     *posting = {number, head, format::kSlotUsed, 1, uniform, 0};
-    entries_of(posting)[0] = {*tid, 0};
-    *fingerprint_of(posting) = fingerprint;
+    set_row(index_, entry_at(index_, posting, 0), row);
+    *fingerprint_of(index_, posting) = row.fingerprint;
     // Against the lock order, so the node's page is not waited for: if it is free, one record does both.
     if (ConditionalLockBuffer(pin.buffer())) {
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
@@ -228,7 +223,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, uint32 fing
         record.finish();
     }
     if (ours) list_page(index_, PageKind::postings, shape.block(claim.number));
-    return add_row(number, code, fingerprint, tid);
+    return add_row(number, code, row);
 }
 
 // Whether a slot that was claimed for a node is still its own. A vacuum that comes by between the claim and the moment
@@ -243,10 +238,10 @@ bool HnswInserter::still_owns(SlotNumber node, PageKind kind, SlotNumber number)
 }
 
 // The node with its code, its row and the links of level 0; nobody refers to it yet.
-SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int level) {
+SlotNumber HnswInserter::write_node(const uint8* code, const NewRow& row, int level) {
     SlotClaim claim = claim_slot(index_, PageKind::nodes, index_.node_slots(code));
     auto* node = reinterpret_cast<HnswNode*>(claim.slot);
-    node->tid = *tid;
+    set_row(index_, node, row);
     node->flags = format::kSlotUsed;
     node->level = static_cast<uint8>(level);
     node->mark = mark_of(index_, claim.number);
@@ -256,7 +251,6 @@ SlotNumber HnswInserter::write_node(const uint8* code, ItemPointer tid, int leve
         if (!index_.layout.links_inline) *inline_links(index_, node) = kNoSlot;
     }
     node->upper = node->posting = kNoSlot;
-    node->null_attributes = 0;
     memcpy(code_at(index_, node), code, index_.code_size(code));
     node->link_count = 0;
     if (index_.layout.links_inline) {

@@ -38,9 +38,9 @@ public:
     // `index` must outlive the inserter; working memory comes from `context`.
     HnswInserter(const HnswIndex& index, MemoryContext context);
 
-    // Adds a row by the code and the fingerprint of its vector. likely_equal: there is probably a node of this code.
-    // Locks: README.md, "Insert".
-    void insert(const uint8* code, uint32 fingerprint, ItemPointer tid, bool likely_equal = false);
+    // Adds a row by the code of its vector. likely_equal: there is probably a node of this code. Locks: README.md,
+    // "Insert".
+    void insert(const uint8* code, const NewRow& row, bool likely_equal = false);
 
 private:
     struct LevelLinks {
@@ -51,10 +51,10 @@ private:
     SlotNumber find_equal(EntryPoint entry, const uint8* code);
     SlotNumber search(EntryPoint entry, const uint8* code, int level, SlotNumber self);
     void choose_links(SlotNumber self, int level);
-    bool add_row(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid);
-    bool add_posting(SlotNumber number, const uint8* code, uint32 fingerprint, ItemPointer tid, SlotNumber head);
+    bool add_row(SlotNumber number, const uint8* code, const NewRow& row);
+    bool add_posting(SlotNumber number, const uint8* code, const NewRow& row, SlotNumber head);
     bool still_owns(SlotNumber node, format::PageKind kind, SlotNumber number);
-    SlotNumber write_node(const uint8* code, ItemPointer tid, int level);
+    SlotNumber write_node(const uint8* code, const NewRow& row, int level);
     void write_upper_rows(SlotNumber node, int level);
     void write_base_row(SlotNumber node);
     bool become_entry(SlotNumber node, int level, bool only_if_empty);

@@ -4,8 +4,10 @@
 #include <new>
 
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_filtered.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "index/attribute_filter.h"
 #include "index/calibration.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
@@ -15,7 +17,6 @@ namespace vext::hnsw {
 
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
 
 namespace {
@@ -64,7 +65,7 @@ struct Scan {
     Scan(const HnswIndex& opened, IndexScanDesc scan, MemoryContext memory)
         : desc(scan), context(memory), index(opened), store(index, memory), pool(memory), seen(memory), spilled(memory),
           left(memory), unexpanded(memory), results(memory), rows(memory), runs(memory), ahead(scan->heapRelation),
-          ranked(memory) {}
+          ranked(memory), filter(memory) {}
 
     IndexScanDesc desc;
     MemoryContext context;
@@ -81,6 +82,7 @@ struct Scan {
     ArenaVec<ItemPointerData> rows;  // of the current node
     size_t next_row = 0;
     SlotNumber next_posting = kNoSlot;
+    page::ChainGuard chain;  // of postings
     Result current{};
     Run run{};                    // of the current node; fingerprint 0: none yet
     bool distance_known = false;  // of the rows at hand: that of the run
@@ -88,6 +90,8 @@ struct Scan {
     index::HeapAhead ahead;
     index::Rerank* rerank = nullptr;  // of an uncertain codec
     ArenaVec<RankedRow> ranked;       // a heap: looked up, not handed out
+    index::AttributeFilter filter;
+    FilteredSearch* filtered = nullptr;  // in place of pool, spilled and what goes with them
     size_t ef = 0;
     size_t share = 0;  // with a recall target: so many results for each first_ef of a beam
     size_t first_ef = 0;
@@ -209,6 +213,47 @@ size_t choose_ef(Scan& s) {
     return width;
 }
 
+bool over_limits(const Scan& s) {
+    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
+    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
+           static_cast<double>(s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8) >
+               memory;
+}
+
+uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
+
+// The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
+void filtered_batch(Scan& s, bool first) {
+    FilteredSearch& search = *s.filtered;
+    bool last = search.exhausted() || (!first && over_limits(s));
+    if (!first) s.ef = std::min(s.ef * 2, kMaxBatch);
+    if (!last) search.search(s.ef, scan_limit());
+    size_t n = last ? SIZE_MAX : search.exhausted() ? s.ef : first ? search.wanted() : search.wanted() / 2;
+    s.results.clear();
+    s.beyond = HUGE_VALF;
+    search.take(
+        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); },
+        [&](const Candidate& c) {
+            float bound;
+            if (s.store.glimpse_bound(c, &bound)) s.beyond = std::min(s.beyond, bound);
+        });
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+    sort_results(s);
+    count_batch(s);
+    s.drained = last || s.results.empty();
+}
+
+// The descent goes through all nodes.
+void start_filtered(Scan& s, const EntryPoint& entry) {
+    s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
+    descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
+    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
+    SlotNumber node = entry.node;
+    if (s.seen.insert(node)) s.store.score_into(&node, 1, *s.filtered);
+    filtered_batch(s, true);
+}
+
 void first_batch(Scan& s) {
     EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
     if (entry.node == kNoSlot) {
@@ -218,6 +263,11 @@ void first_batch(Scan& s) {
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     size_t ef_search = choose_ef(s);
     s.ef = s.first_ef = beam_of(s.index, ef_search);
+    if (s.filter.filters()) {
+        start_filtered(s, entry);
+        if (!iterative) s.drained = true;
+        return;
+    }
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
         s.spares = s.share > 0 ? kFewSpares : spare_entries(s.ef);
@@ -230,17 +280,12 @@ void first_batch(Scan& s) {
     s.drained = !iterative;
 }
 
-bool over_limits(const Scan& s) {
-    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
-    return s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples) ||
-           static_cast<double>(s.spilled.bytes() + s.seen.size() * 8) > memory;
-}
-
 // The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
 // as wide, so that the work stays in proportion to the rows that are asked for. Only the nearer half of what it finds
 // is handed out: about the farther half the next batch knows better, and under strict order what comes too late is
 // lost. Over the limits: what is left, as is.
 void next_batch(Scan& s) {
+    if (s.filtered != nullptr) return filtered_batch(s, false);
     if (over_limits(s)) {
         s.results.clear();
         for (const Candidate& c : s.spilled) add_result(s, c);
@@ -286,6 +331,7 @@ uint32 read_posting(Scan& s) {
         return 0;
     }
     const SlotShape& shape = s.index.layout.postings;
+    s.chain.step(s.index.rel, shape.block(s.next_posting), shape);
     pg::Pin pin{s.store.reader().pin(shape.block(s.next_posting), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(pin.page(), shape, shape.slot(s.next_posting)));
@@ -295,11 +341,13 @@ uint32 read_posting(Scan& s) {
         s.next_posting = kNoSlot;
         return 0;
     }
-    const auto* entries = reinterpret_cast<const HnswPostingEntry*>(posting + 1);
-    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, format::kPostingCapacity);
-    for (size_t i = 0; i < count; i++) s.rows.push_back(entries[i].tid);
+    size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, s.index.layout.posting_capacity);
+    for (size_t i = 0; i < count; i++) {
+        const format::HnswPostingEntry* entry = entry_at(s.index, posting, i);
+        if (s.store.passes(entry)) s.rows.push_back(entry->tid);
+    }
     s.next_posting = posting->next;
-    return posting->uniform ? *fingerprint_of(posting) : 0;
+    return posting->uniform ? *fingerprint_of(s.index, posting) : 0;
 }
 
 // Thousands of rows may share a code, and all have the same bound. The executor keeps them in its queue until a bound
@@ -355,6 +403,7 @@ bool resume_run(Scan& s) {
         s.runs.pop_back();
         s.current = s.run.node;
         s.next_posting = s.run.chunk;
+        s.chain = {};
         s.rows.clear();
         s.next_row = 0;
         if (read_postings(s)) return true;
@@ -394,8 +443,10 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            s.results.push_back({NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
-                                 InvalidBuffer});
+            Result result{NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
+                          InvalidBuffer};
+            if (!s.store.passes(node)) ItemPointerSetInvalid(&result.tid);
+            s.results.push_back(result);
         }
     }
     return true;
@@ -423,6 +474,7 @@ bool next_node(Scan& s) {
         s.next_row = 0;
         if (ItemPointerIsValid(const_cast<ItemPointer>(&c.tid))) s.rows.push_back(c.tid);
         s.next_posting = c.posting;
+        s.chain = {};
         s.run.fingerprint = 0;
         s.distance_known = false;
         if (s.rows.empty() && !read_postings(s)) continue;
@@ -476,6 +528,12 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         s->drained = true;
         return s;
     }
+    s->filter.compile(scan);
+    if (s->filter.filters()) s->store.set_filter(&s->filter);
+    if (s->filter.never()) {
+        s->drained = true;
+        return s;
+    }
     const codec::Codec& query_codec = codec::query_codec(*s->index.codec);
     s->by = index::read_order_by(scan, query_codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
@@ -504,12 +562,13 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     if (s.rerank != nullptr) {
         RankedRow row;
         if (!next_ranked(s, &row)) return false;
-        index::return_row(scan, row.tid, true, s.by, row.distance);
+        index::return_row(scan, row.tid, {true, s.filter.rechecks()}, s.by, row.distance);
         return true;
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
-    index::return_row(scan, s.rows[s.next_row++], exact, s.by, s.distance_known ? s.run.distance : s.current.bound);
+    index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
+                      s.distance_known ? s.run.distance : s.current.bound);
     return true;
 }
 

@@ -124,6 +124,7 @@ void begin_run(Page page, const SlotShape& shape, uint32 slot, uint32 need) {
 bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, SlotClaim* claim,
               BlockNumber* next, bool* full) {
     const SlotShape& shape = index.shape(kind);
+    page::check_exists(index.rel, block);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
@@ -200,9 +201,11 @@ void SlotClaim::publish() {
 
 SlotClaim claim_slot(const HnswIndex& index, PageKind kind, uint32 need) {
     SlotClaim claim{};
+    page::ChainGuard heads;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         BlockNumber head = read_head(index, kind, is_large(index.shape(kind), need));
+        heads.step(index.rel, head, index.shape(kind));
         BlockNumber block = head;
         bool popped = false;
         for (int i = 0; i < kMaxTries && block != InvalidBlockNumber && !popped; i++) {

@@ -7,6 +7,7 @@
 #include "index/calibration.h"
 #include "page/slot_page.h"
 #include "pg/arena.h"
+#include "pg/block_pass.h"
 #include "pg/guards.h"
 
 namespace vext::hnsw {
@@ -37,9 +38,11 @@ template <typename Use>
 uint64 each_slot(const HnswIndex& index, PageKind kind, BufferAccessStrategy strategy, uint64* empty, Use use) {
     const SlotShape& shape = index.shape(kind);
     uint64 pages = 0;
-    for (BlockNumber block = format::kHnswMetaBlock + 1; block < RelationGetNumberOfBlocks(index.rel); block++) {
+    pg::BlockPass pass{index.rel, format::kHnswMetaBlock + 1, strategy};
+    for (Buffer buffer; (buffer = pass.next()) != InvalidBuffer;) {
         CHECK_FOR_INTERRUPTS();
-        pg::Pin pin{ReadBufferExtended(index.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy)};
+        BlockNumber block = BufferGetBlockNumber(buffer);
+        pg::Pin pin{buffer};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         if (PageIsNew(pin.page())) {
             (*empty)++;
@@ -52,6 +55,7 @@ uint64 each_slot(const HnswIndex& index, PageKind kind, BufferAccessStrategy str
             use(pin.page(), i, shape.number(block, i));
         }
     }
+    pass.end();
     return pages;
 }
 

@@ -34,11 +34,45 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     HnswNode* node = node_at(index_, pin.page(), slot);
     const uint8* code = code_at(index_, node);
     if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, number)) return false;
+    found->tid = node->tid;
+    if (!passes(node)) ItemPointerSetInvalid(&found->tid);
+    if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;
     codec::Key key = key_of(code);
     found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
     found->generation = node->generation;
-    found->tid = node->tid;
     found->posting = node->posting;
+    return true;
+}
+
+bool HnswStore::may_pass(SlotNumber number) {
+    const HnswNode* guessed = guess_node(number);
+    if (!lock_codes_ && glimpse(guessed, number) != nullptr) return node_passes(guessed, number);
+    const SlotShape& nodes = index_.layout.nodes;
+    pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
+    return has_node(index_, pin.page(), nodes.slot(number)) && is_live(node) && node_passes(node, number);
+}
+
+bool HnswStore::chain_passes(SlotNumber chunk, SlotNumber number) {
+    constexpr int kMostChunks = 16;
+    const SlotShape& shape = index_.layout.postings;
+    BlockNumber blocks = RelationGetNumberOfBlocks(index_.rel);
+    for (int i = 0; i < kMostChunks; i++) {
+        // What was seen without a pin may be no number of a chunk.
+        if (chunk == kNoSlot || shape.block(chunk) >= blocks) return false;
+        pg::Pin pin{ReadBuffer(index_.rel, shape.block(chunk))};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        if (!page::has_kind(pin.page(), format::PageKind::postings)) return false;
+        auto* posting = reinterpret_cast<format::HnswPosting*>(
+            page::slot_at(pin.page(), shape, shape.slot(chunk)));
+        if (posting->node != number) return false;
+        size_t count = posting->flags == 0 ? 0 : std::min<size_t>(posting->count, index_.layout.posting_capacity);
+        for (size_t j = 0; j < count; j++) {
+            if (passes(entry_at(index_, posting, j))) return true;
+        }
+        chunk = posting->next;
+    }
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "hnsw/hnsw_index.h"
 #include "hnsw/hnsw_pool.h"
+#include "index/attribute_filter.h"
 #include "page/page_reader.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
@@ -46,6 +47,27 @@ public:
         prepare_query(by, code, index_.dim(), &query_, table_);
     }
 
+    // Rows that read_result() and passes() let through; it must outlive the searches. nullptr: all.
+    void set_filter(const index::AttributeFilter* filter) { filter_ = filter; }
+    // A node's row or an entry of a chunk.
+    template <typename Holder>
+    bool passes(const Holder* holder) const {
+        return filter_ == nullptr || filter_->passes(holder + 1, holder->null_attributes);
+    }
+
+    // Whether a node has a row that passes, as far as that can be told in passing. In a chain of many chunks the first
+    // ones are looked at.
+    bool may_pass(SlotNumber number);
+    // The same of a node whose page is locked, or seen by a hint (then what is read may be wrong).
+    bool node_passes(const format::HnswNode* node, SlotNumber number) {
+        if (ItemPointerIsValid(&node->tid) && passes(node)) return true;
+        return node->posting != format::kNoSlot && chain_passes(node->posting, number);
+    }
+    codec::Key score(const uint8* code) {
+        scored_++;
+        return key_of(code);
+    }
+
     codec::Key key_of(const uint8* code) const {
         codec::Key key;
         index_.codec->score(query_, &code, 1, &key);
@@ -72,14 +94,14 @@ public:
     // What a code of this key would be bounded by that lost nothing.
     float estimate(codec::Key key) const { return index_.codec->lower_bound(query_, key, 0); }
 
-    // A node as the result of a search: its bound, its rows.
+    // A node as the result of a search: its bound, its rows. The one in the node is given if it passes the filter.
     struct Found {
         float bound;
         uint32 generation;
         ItemPointerData tid;
         SlotNumber posting;
     };
-    // False: the node is not live (any more).
+    // False: the node is not live (any more), or has no row that may pass.
     bool read_result(SlotNumber number, Found* found);
     bool in_recovery() const { return lock_codes_; }
 
@@ -113,6 +135,8 @@ public:
     uint64 followed() const { return followed_; }
 
 private:
+    bool chain_passes(SlotNumber chunk, SlotNumber node);
+
     static uint32 usual_bytes(const HnswIndex& index) {
         constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements
         return index.layout.nodes.runs ? index.layout.code_offset + kUsualSparseCode : index.layout.links_offset;
@@ -188,6 +212,7 @@ private:
     const HnswIndex& index_;
     page::PageReader reader_;
     bool lock_codes_;
+    const index::AttributeFilter* filter_ = nullptr;
     uint32 prefetched_;  // bytes of a slot up to where most codes end
     codec::Query query_{};
     ArenaVec<uint64> table_;  // of the query

@@ -15,18 +15,13 @@ using format::HnswNode;
 using format::kNoSlot;
 using format::PageKind;
 
-Buffer read_vacuum_page(Vacuum& v, BlockNumber block, PageKind kind) {
-    pg::vacuum_delay();
-    Buffer buffer = ReadBufferExtended(v.index.rel, MAIN_FORKNUM, block, RBM_NORMAL, v.info->strategy);
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+bool is_wanted(Vacuum& v, Buffer buffer, PageKind kind) {
+    pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
     Page page = BufferGetPage(buffer);
     // A page that was added but not initialised when the server crashed stays empty.
-    bool wanted = page::has_kind(page, kind);
-    if (wanted) page::check_page(v.index.rel, block, page, v.index.shape(kind));
-    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-    if (wanted) return buffer;
-    ReleaseBuffer(buffer);
-    return InvalidBuffer;
+    if (!page::has_kind(page, kind)) return false;
+    page::check_page(v.index.rel, BufferGetBlockNumber(buffer), page, v.index.shape(kind));
+    return true;
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include "hnsw/hnsw_linker.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
+#include "pg/block_pass.h"
 
 namespace vext::hnsw {
 
@@ -63,19 +64,18 @@ struct Vacuum {
     ArenaVec<SlotNumber> lists;  // working memory
 };
 
-// A page in vacuum's hands: pinned, with a ring buffer where the vacuum has one. InvalidBuffer when it is not of the
-// kind.
-Buffer read_vacuum_page(Vacuum& v, BlockNumber block, format::PageKind kind);
+// Whether the next page of a pass, which is pinned, is of the kind. ERROR: the index is corrupted.
+bool is_wanted(Vacuum& v, Buffer buffer, format::PageKind kind);
 
 template <typename Use>
 void for_each_page(Vacuum& v, format::PageKind kind, Use use) {
-    // The relation may grow meanwhile: what inserts add has to be seen too.
-    for (BlockNumber block = 1; block < RelationGetNumberOfBlocks(v.index.rel); block++) {
-        Buffer buffer = read_vacuum_page(v, block, kind);
-        if (buffer == InvalidBuffer) continue;
-        use(block, buffer);
-        ReleaseBuffer(buffer);
+    // With a ring buffer where the vacuum has one. What inserts add meanwhile has to be seen too.
+    pg::BlockPass pass{v.index.rel, format::kHnswMetaBlock + 1, v.info->strategy};
+    for (Buffer buffer; (buffer = pass.next()) != InvalidBuffer; ReleaseBuffer(buffer)) {
+        pg::vacuum_delay();
+        if (is_wanted(v, buffer, kind)) use(BufferGetBlockNumber(buffer), buffer);
     }
+    pass.end();
 }
 
 // Pass 4: dead nodes become free, and slots that no node refers to. hnsw_vacuum_slots.cpp.

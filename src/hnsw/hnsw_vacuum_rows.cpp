@@ -8,9 +8,7 @@ namespace vext::hnsw {
 
 using format::HnswNode;
 using format::HnswPosting;
-using format::HnswPostingEntry;
 using format::kNoSlot;
-using format::kPostingCapacity;
 using format::PageKind;
 
 namespace {
@@ -28,27 +26,27 @@ SlotNumber clean_chunk(Vacuum& v, SlotNumber node, SlotNumber number, bool* empt
     if (posting->flags == 0 || posting->node != node) {
         page::report_corrupted(v.index.rel, shape.block(number), "a list of rows that belongs to another node");
     }
-    HnswPosting kept_header = *posting;
-    HnswPostingEntry kept[kPostingCapacity];
-    auto* entries = reinterpret_cast<HnswPostingEntry*>(posting + 1);
-    if (posting->count > kPostingCapacity) {
+    if (posting->count > v.index.layout.posting_capacity) {
         page::report_corrupted(v.index.rel, shape.block(number), "a list of rows that is too long");
     }
-    uint8 n = 0;
+    uint8 kept[format::kMaxPostingCapacity], n = 0;
     for (uint8 i = 0; i < posting->count; i++) {
-        if (!v.row_is_dead(&entries[i].tid, v.state)) kept[n++] = entries[i];
+        if (!v.row_is_dead(&entry_at(v.index, posting, i)->tid, v.state)) kept[n++] = i;
     }
     *empty = n == 0;
     v.stats->tuples_removed += posting->count - n;
     v.stats->num_index_tuples += n;
     if (n == posting->count) return posting->next;
-    kept_header.count = n;
     GenericXLogState* record = GenericXLogStart(v.index.rel);
     posting = posting_at(shape, GenericXLogRegisterBuffer(record, pin.buffer(), 0), number);
-    *posting = kept_header;
-    memcpy(posting + 1, kept, n * sizeof(HnswPostingEntry));
+    for (uint8 i = 0; i < n; i++) {
+        memmove(static_cast<void*>(entry_at(v.index, posting, i)), entry_at(v.index, posting, kept[i]),
+                v.index.layout.posting_entry_bytes);
+    }
+    posting->count = n;
+    SlotNumber next = posting->next;
     GenericXLogFinish(record);
-    return kept_header.next;
+    return next;
 }
 
 // Takes the first chunk of a node off its chain if it is empty; false when it is not.
@@ -103,8 +101,10 @@ void drop_later_chunk(Vacuum& v, SlotNumber previous, SlotNumber number) {
 
 void clean_postings(Vacuum& v, SlotNumber node, SlotNumber head) {
     SlotNumber previous = kNoSlot;
+    page::ChainGuard chain;
     for (SlotNumber at = head; at != kNoSlot;) {
         pg::vacuum_delay();
+        chain.step(v.index.rel, v.index.layout.postings.block(at), v.index.layout.postings);
         bool empty;
         SlotNumber next = clean_chunk(v, node, at, &empty);
         if (empty && previous != kNoSlot) {

@@ -52,8 +52,10 @@ bool used_slots(Buffer buffer, const SlotShape& shape, BlockNumber block, ArenaV
 // Whether a chunk is among those that inserts have put in front of a chain since pass 1 has been there.
 bool is_chained_lately(Vacuum& v, const OwnedSlot& s, SlotNumber head) {
     const SlotShape& shape = v.index.layout.postings;
+    page::ChainGuard chain;
     for (SlotNumber at = head; at != kNoSlot && !v.chained.contains(at);) {
         pg::vacuum_delay();
+        chain.step(v.index.rel, shape.block(at), shape);
         if (at == s.number) return true;
         pg::Pin pin{v.store.reader().pin(shape.block(at), shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};

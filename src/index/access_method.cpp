@@ -11,11 +11,12 @@ const config_enum_entry kIterativeScans[] = {
     {nullptr, 0, false},
 };
 
-IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods) {
+IndexAmRoutine* make_routine(const Methods& methods) {
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
-    am->amsupport = support_functions;
+    am->amsupport = kSupportProcs;
     am->amcanorderbyop = true;
     am->amoptionalkey = true;
+    am->amcanmulticol = am->amsearcharray = am->amsearchnulls = methods.attributes;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
     am->ambuild = methods.build;
@@ -32,24 +33,6 @@ IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods) {
     am->amgettuple = methods.get_tuple;
     am->amendscan = methods.end_scan;
     return am;
-}
-
-bool validate_opclass(Oid opclass, const char* access_method) {
-    HeapTuple tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
-    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator class %u", opclass);
-    auto* form = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(tuple));
-    Oid proc = get_opfamily_proc(form->opcfamily, form->opcintype, form->opcintype, kDistanceProc);
-    Oid op = get_opfamily_member(form->opcfamily, form->opcintype, form->opcintype, 1);
-    bool ok =
-        OidIsValid(proc) && OidIsValid(op) && get_func_rettype(proc) == FLOAT8OID && get_op_rettype(op) == FLOAT8OID;
-    if (!ok) {
-        ereport(INFO, errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                errmsg("operator class \"%s\" of access method %s lacks a distance function or operator of type "
-                       "double precision",
-                       NameStr(form->opcname), access_method));
-    }
-    ReleaseSysCache(tuple);
-    return ok;
 }
 
 void set_build_phase(int phase, int64 total) {

@@ -21,11 +21,13 @@ struct Methods {
     amrescan_function rescan;
     amgettuple_function get_tuple;
     amendscan_function end_scan;
+    bool attributes = false;  // takes further columns (attributes.h)
 };
 // The routine, with the flags of all our access methods.
-IndexAmRoutine* make_routine(uint16 support_functions, const Methods& methods);
+IndexAmRoutine* make_routine(const Methods& methods);
 
-// amvalidate: an operator class must name functions that we know; its one operator orders by a float8.
+// amvalidate: an operator class of vectors must name functions that we know, and its one operator orders by a float8;
+// one of attributes has operators of its kind and, where they are hashed, the function.
 bool validate_opclass(Oid opclass, const char* access_method);
 
 // The settings *.iterative_scan.

@@ -72,7 +72,16 @@ VectorValue dense_value(Datum datum) {
 
 }  // namespace
 
+bool is_vector(Relation index, int column) {
+    return OidIsValid(index_getprocid(index, static_cast<AttrNumber>(column), kDistanceProc));
+}
+
 OpclassMeaning opclass_meaning(Relation index) {
+    if (!is_vector(index, 1)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("first column of %s index must be a vector", get_am_name(index->rd_rel->relam)),
+                errhint("Put the columns to filter on behind it."));
+    }
     PGFunction distance = index_getprocinfo(index, 1, kDistanceProc)->fn_addr;
     bool normalized = OidIsValid(index_getprocid(index, 1, kNormProc));
     for (const Row& row : kRows) {

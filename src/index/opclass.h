@@ -12,14 +12,17 @@ namespace vext::index {
 inline constexpr uint16 kDistanceProc = 1;
 inline constexpr uint16 kNormProc = 2;
 inline constexpr uint16 kTypeInfoProc = 3;
-inline constexpr uint16 kSupportProcs = 3;
+// pgvector's ivfflat has 4 and 5 too; behind them the hash of an attribute (attributes.h).
+inline constexpr uint16 kSupportProcs = 6;
 
 struct OpclassMeaning {
     codec::Element element;
     codec::Metric metric;
 };
 
-// Of an index's first column. ERROR where the functions are not ours.
+// Whether a key column, counted from 1, is of an operator class of distances.
+bool is_vector(Relation index, int column);
+// Of an index's first column. ERROR where that is no vector or the functions are not ours.
 OpclassMeaning opclass_meaning(Relation index);
 
 // The vector of a datum as the codecs take it; detoasts into the current memory context.

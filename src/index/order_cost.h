@@ -27,13 +27,27 @@ struct CostOutput {
     double* pages;
 };
 
-// False, with infinite costs, for a path without an order: there is nothing that our indexes could do.
-inline bool begin_estimate(IndexPath* path, const CostOutput& out, CostBasis* basis) {
+// Whether a path asks for rows that are in no index: those without a vector.
+inline bool wants_null_vectors(IndexPath* path) {
+    ListCell* cell;
+    foreach (cell, path->indexclauses) {
+        auto* clause = static_cast<IndexClause*>(lfirst(cell));
+        auto* test = reinterpret_cast<NullTest*>(clause->rinfo->clause);
+        if (clause->indexcol == 0 && IsA(test, NullTest) && test->nulltesttype == IS_NULL) return true;
+    }
+    return false;
+}
+
+// False, with infinite costs, for a path without an order, or of rows that are not there: there is nothing that our
+// indexes could do.
+inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput& out, CostBasis* basis) {
     IndexOptInfo* info = path->indexinfo;
-    *out.selectivity = 1;
+    List* quals = get_quals_from_indexclauses(path->indexclauses);
+    *out.selectivity = clauselist_selectivity(root, quals, static_cast<int>(info->rel->relid), JOIN_INNER, nullptr);
     *out.correlation = 0;
     *out.pages = 0;
-    if (path->indexorderbys == NIL) {
+    if (path->indexorderbys == NIL || wants_null_vectors(path)) {
+        pg::never_choose(path);
         *out.startup = *out.total = get_float8_infinity();
         return false;
     }

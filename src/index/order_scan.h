@@ -117,11 +117,17 @@ inline bool is_null_query(IndexScanDesc scan) { return (scan->orderByData[0].sk_
 // Allocates and writes the query's code, of the given codec and dimensions. ERROR for a query of other dimensions.
 OrderBy read_order_by(IndexScanDesc scan, const codec::Codec& codec, uint32 dim, uint8** code);
 
+// What the executor need not check again, or must.
+struct RowChecks {
+    bool exact;     // the distance is that of the operator
+    bool rechecks;  // conditions may fail
+};
 // A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
-inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, bool exact, const OrderBy& by, double bound) {
+inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, RowChecks checks, const OrderBy& by,
+                       double bound) {
     scan->xs_heaptid = tid;
-    scan->xs_recheck = false;
-    scan->xs_recheckorderby = !exact && !by.every_row;
+    scan->xs_recheck = checks.rechecks;
+    scan->xs_recheckorderby = !checks.exact && !by.every_row;
     scan->xs_orderbyvals[0] = Float8GetDatum(by.every_row ? get_float8_nan() : bound);
     scan->xs_orderbynulls[0] = by.every_row && by.elements == nullptr;
     ScanCounts& counts = counts_of(scan);

@@ -92,9 +92,7 @@ PGDLLEXPORT Datum ivfflathandler(PG_FUNCTION_ARGS);
 Datum ivfflathandler(PG_FUNCTION_ARGS) {
     (void)fcinfo;
     using namespace vext::ivf;
-    // pgvector's number; functions 3 to 5 of its operator classes mean nothing here
-    constexpr uint16 support_functions = 5;
-    PG_RETURN_POINTER(vext::index::make_routine(support_functions, {.build = build,
+    PG_RETURN_POINTER(vext::index::make_routine({.build = build,
                                                                     .build_empty = build_empty,
                                                                     .insert = insert_callback,
                                                                     .bulk_delete = bulk_delete,

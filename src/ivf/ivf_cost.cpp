@@ -28,10 +28,10 @@ constexpr double kCandidatePages = 32;
 
 }  // namespace
 
-void estimate_cost(PlannerInfo*, IndexPath* path, double, Cost* startup, Cost* total, Selectivity* selectivity,
+void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Cost* total, Selectivity* selectivity,
                    double* correlation, double* pages) {
     index::CostBasis basis;
-    if (!index::begin_estimate(path, {startup, total, selectivity, correlation, pages}, &basis)) return;
+    if (!index::begin_estimate(root, path, {startup, total, selectivity, correlation, pages}, &basis)) return;
     Relation rel = index_open(path->indexinfo->indexoid, NoLock);
     IvfOptions options = read_options(rel);
     index_close(rel, NoLock);

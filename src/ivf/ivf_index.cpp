@@ -125,6 +125,8 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     index->codec = codec::find(row_codec(quantization), element, metric);
     const codec::Codec* space = space_codec(element, metric);
     if (index->codec == nullptr || space == nullptr) return "Its codec is not known to this version.";
+    index::OpclassMeaning meaning = index::opclass_meaning(rel);
+    if (element != meaning.element || metric != meaning.metric) return "It is of another operator class.";
     BlockNumber blocks = RelationGetNumberOfBlocks(rel);
     if (meta.dimensions < 1 || meta.dimensions > index::max_dimensions(element) || meta.lists < 1 ||
         meta.attributes != 0 || meta.first_list >= blocks || meta.first_centroid >= blocks ||
@@ -138,6 +140,9 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
         index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
         return "Its pages have another layout.";
     }
+    uint64 last_list = static_cast<uint64>(meta.first_list) + index->layout.lists.block(meta.lists - 1);
+    uint64 last_centroid = static_cast<uint64>(meta.first_centroid) + index->layout.centroids.block(meta.lists - 1);
+    if (last_list >= blocks || last_centroid >= blocks) return "Its metapage has values out of range.";
     index->space = make_space(meta);
     if (meta.first_mean != InvalidBlockNumber) index->space.mean = read_mean(*index);
     return nullptr;

@@ -54,13 +54,19 @@ Tried try_pages(const IvfIndex& index, uint32 list, BlockNumber block, BlockNumb
 }
 
 void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder, const Row& row) {
-    for (;;) {
+    // A page leaves the list while an insert is on its way to it, but not again and again.
+    constexpr int kMaxMoves = 100;
+    page::ChainGuard pages;
+    for (int moves = 0;;) {
         IvfList l = read_list(index, list);
+        pages.step(index.rel, l.insert, index.layout.entries);
         BlockNumber block = l.insert, last = InvalidBlockNumber, next = InvalidBlockNumber;
         Tried tried = Tried::no_entry;
+        page::ChainGuard chain;
         // Full pages are passed for good: the next insert begins where this one ends.
         while (block != InvalidBlockNumber && tried == Tried::no_entry) {
             CHECK_FOR_INTERRUPTS();
+            chain.step(index.rel, block, index.layout.entries);
             last = block;
             tried = try_pages(index, list, block, l.roomy, coder, row, &next);
             block = next;
@@ -80,6 +86,7 @@ void insert_into_list(const IvfIndex& index, uint32 list, const RowCoder& coder,
             }
             break;
         case Tried::moved:
+            if (++moves > kMaxMoves) page::report_corrupted(index.rel, last, "a page of another list");
             break;
         }
     }

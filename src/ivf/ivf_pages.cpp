@@ -39,14 +39,27 @@ bool may_be_reused(const IvfIndex& index, PageKind kind, Page page) {
     return GlobalVisCheckRemovableFullXid(nullptr, xid);
 }
 
+// A page has one kind for good. It is looked at before the page is locked: in a damaged index the number may be that of
+// another page which we have locked, and to wait for oneself is for ever.
+Buffer lock_page(const IvfIndex& index, BlockNumber block, const SlotShape& shape) {
+    page::check_exists(index.rel, block);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    page::check_page(index.rel, block, BufferGetPage(buffer), shape);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    return buffer;
+}
+
+// Of two pages of one kind, for the same reason.
+void check_distinct(const IvfIndex& index, BlockNumber a, BlockNumber b) {
+    if (a == b) page::report_corrupted(index.rel, a, "a page that leads to itself");
+}
+
 // Takes a page off a list of free ones; InvalidBuffer when there is none that may be used.
 Buffer take_free_page(const IvfIndex& index, const SlotShape& shape) {
     LockedPage meta{index, format::kIvfMetaBlock, kMetaShape};
     BlockNumber head = *free_head(meta.page(), shape.kind);
     if (head == InvalidBlockNumber) return InvalidBuffer;
-    Buffer buffer = ReadBuffer(index.rel, head);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    page::check_page(index.rel, head, BufferGetPage(buffer), shape);
+    Buffer buffer = lock_page(index, head, shape);
     bool usable = may_be_reused(index, shape.kind, BufferGetPage(buffer));
     if (usable || shape.kind == PageKind::vectors) {
         GenericXLogState* record = GenericXLogStart(index.rel);
@@ -97,12 +110,12 @@ void free_page(const IvfIndex& index, const SlotShape& shape, BlockNumber block)
 // Takes a page without rows out of the stack. Gives the page below it in *next; false where the page stays, and *next
 // is InvalidBlockNumber where the stack has changed.
 bool take_out(const IvfIndex& index, uint32 list, BlockNumber above, BlockNumber block, BlockNumber* next) {
+    check_distinct(index, above, block);
     LockedPage slot{index, index.block_of_list(list), index.layout.lists};
     Buffer before = InvalidBuffer;
     BlockNumber leads_to = list_at(index, slot.page(), list)->roomy;
     if (above != InvalidBlockNumber) {
-        before = ReadBuffer(index.rel, above);
-        LockBuffer(before, BUFFER_LOCK_EXCLUSIVE);
+        before = lock_page(index, above, index.layout.vectors);
         leads_to = tail_of(BufferGetPage(before))->next_free;
     }
     bool taken = false;
@@ -128,11 +141,8 @@ bool take_out(const IvfIndex& index, uint32 list, BlockNumber above, BlockNumber
 
 }  // namespace
 
-LockedPage::LockedPage(const IvfIndex& index, BlockNumber block, const SlotShape& shape) {
-    buffer_ = ReadBuffer(index.rel, block);
-    LockBuffer(buffer_, BUFFER_LOCK_EXCLUSIVE);
-    page::check_page(index.rel, block, page(), shape);
-}
+LockedPage::LockedPage(const IvfIndex& index, BlockNumber block, const SlotShape& shape)
+    : buffer_(lock_page(index, block, shape)) {}
 
 void add_entries_page(const IvfIndex& index, uint32 list, BlockNumber tail) {
     Buffer buffer = new_page(index, index.layout.entries);
@@ -173,14 +183,14 @@ void add_entries_page(const IvfIndex& index, uint32 list, BlockNumber tail) {
 }
 
 bool drop_entries_page(const IvfIndex& index, uint32 list, BlockNumber previous, BlockNumber block) {
+    check_distinct(index, previous, block);
     bool dropped_it = false;
     {
         LockedPage slot{index, index.block_of_list(list), index.layout.lists};
         Buffer before = InvalidBuffer;
         BlockNumber leads_to = list_at(index, slot.page(), list)->head;
         if (previous != InvalidBlockNumber) {
-            before = ReadBuffer(index.rel, previous);
-            LockBuffer(before, BUFFER_LOCK_EXCLUSIVE);
+            before = lock_page(index, previous, index.layout.entries);
             leads_to = entries_of(index, BufferGetPage(before))->next;
         }
         {
@@ -258,8 +268,10 @@ uint32 give_back_vectors_pages(const IvfIndex& index, uint32 list) {
     uint32 given = 0;
     BlockNumber above = InvalidBlockNumber;
     BlockNumber block = read_list(index, list).roomy;
+    page::ChainGuard chain;
     while (block != InvalidBlockNumber) {
         pg::vacuum_delay();
+        chain.step(index.rel, block, index.layout.vectors);
         BlockNumber next;
         if (take_out(index, list, above, block, &next)) {
             free_page(index, index.layout.vectors, block);

@@ -239,7 +239,7 @@ void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& number
 
 // Asks the disk for a page that this backend has not seen in memory yet.
 void ask_for(Search& s, BlockNumber block) {
-    if (s.reader.guess(block) == nullptr) PrefetchBuffer(s.index.rel, MAIN_FORKNUM, block);
+    (void)s.reader.guess_or_ask(block);
 }
 
 // A list's slot; the pages that follow each other since the build are asked for.
@@ -250,15 +250,19 @@ IvfList begin_list(Search& s, uint32 list) {
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         l = *list_at(s.index, pin.page(), list);
     }
-    for (uint32 i = 0; l.head != InvalidBlockNumber && i < l.run; i++) ask_for(s, l.head + i);
+    if (l.head == InvalidBlockNumber) return l;
+    uint64 end = std::min<uint64>(static_cast<uint64>(l.head) + l.run, RelationGetNumberOfBlocks(s.index.rel));
+    for (BlockNumber block = l.head; block < end; block++) ask_for(s, block);
     return l;
 }
 
 void scan_list(Search& s, const Probe& probe, const IvfList& list) {
     ArenaVec<SlotNumber>& numbers = s.numbers;
     ListTerms terms = s.index.has_bits() ? terms_of(s, probe, list) : ListTerms{};
+    page::ChainGuard chain;
     for (BlockNumber block = list.head; block != InvalidBlockNumber;) {
         CHECK_FOR_INTERRUPTS();
+        chain.step(s.index.rel, block, s.index.layout.entries);
         numbers.clear();
         {
             pg::Pin pin{s.reader.pin(block, s.index.layout.entries)};
@@ -504,7 +508,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     Search& s = index::search_of<Search>(scan, [&](MemoryContext context) { return start_scan(scan, context); });
     const Result* row = next_row(s);
     if (row == nullptr) return false;
-    index::return_row(scan, row->tid, s.index.codec->exact || s.rerank != nullptr, s.by, row->bound);
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
     return true;
 }
 

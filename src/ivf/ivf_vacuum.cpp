@@ -34,6 +34,7 @@ struct Vacuum {
 
 Buffer read_page(const Vacuum& v, BlockNumber block, const SlotShape& shape, int mode) {
     pg::vacuum_delay();
+    page::check_exists(v.index.rel, block);
     Buffer buffer = ReadBufferExtended(v.index.rel, MAIN_FORKNUM, block, RBM_NORMAL, v.info->strategy);
     LockBuffer(buffer, mode);
     page::check_page(v.index.rel, block, BufferGetPage(buffer), shape);
@@ -116,6 +117,7 @@ void mark_empty(Vacuum& v, BlockNumber block, bool empty) {
 // Moves all entries of a page to free places of the next one, if they fit. Rows stay where they are. Forwards only, so
 // that a scan that is between the two meets an entry twice, perhaps, but never not at all.
 bool move_entries(Vacuum& v, BlockNumber block, BlockNumber next) {
+    if (next == block) page::report_corrupted(v.index.rel, block, "a page that leads to itself");
     LockedPage from{v.index, block, v.index.layout.entries};
     LockedPage to{v.index, next, v.index.layout.entries};
     uint32 capacity = v.index.layout.entries_per_page();
@@ -146,7 +148,9 @@ bool move_entries(Vacuum& v, BlockNumber block, BlockNumber next) {
 void clean_list(Vacuum& v, uint32 list) {
     bool has_room = false;
     IvfList l = read_list(v.index, list);
+    page::ChainGuard chain;
     for (BlockNumber block = l.head, next; block != InvalidBlockNumber; block = next) {
+        chain.step(v.index.rel, block, v.index.layout.entries);
         PageState state = read_entries(v, list, block);
         next = state.next;
         find_dead(v);
@@ -167,7 +171,9 @@ void clean_list(Vacuum& v, uint32 list) {
 // whose entries the next page could take leaves at once.
 void thin_list(Vacuum& v, uint32 list) {
     BlockNumber previous = InvalidBlockNumber;
+    page::ChainGuard chain;
     for (BlockNumber block = read_list(v.index, list).head, next; block != InvalidBlockNumber; block = next) {
+        chain.step(v.index.rel, block, v.index.layout.entries);
         PageState state = read_entries(v, list, block);
         next = state.next;
         bool moved = next != InvalidBlockNumber && state.live > 0 && move_entries(v, block, next);

@@ -76,7 +76,7 @@ void PageReader::ask(BlockNumber block) {
 }
 
 Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
-    if (!exists(block)) report_corrupted(index_, block, "a reference past the end");
+    if (!exists(block)) check_exists(index_, block);
     if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
     Buffer buffer = ReadBuffer(index_, block);
     // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.

@@ -31,6 +31,15 @@ void check_page(Relation index, BlockNumber block, Page page, const SlotShape& s
     }
 }
 
+void check_exists(Relation index, BlockNumber block) {
+    if (block >= RelationGetNumberOfBlocks(index)) report_corrupted(index, block, "a reference past the end");
+}
+
+void ChainGuard::look(Relation index, BlockNumber block, const SlotShape& shape) const {
+    uint64 slots = static_cast<uint64>(RelationGetNumberOfBlocks(index)) * shape.per_page;
+    if (steps_ > slots) report_corrupted(index, block, "a chain that returns to itself");
+}
+
 void report_corrupted(Relation index, BlockNumber block, const char* what) {
     ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
             errmsg("index \"%s\" is corrupted: %s at block %u", RelationGetRelationName(index), what, block),

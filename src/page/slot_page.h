@@ -60,6 +60,23 @@ bool has_kind(Page page, PageKind kind);
 // ERROR (index corrupted, HINT REINDEX) unless the page is one of this shape.
 void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape);
 
+// The same unless there is such a block: what ReadBuffer says of others does not tell what to do.
+void check_exists(Relation index, BlockNumber block);
+
 [[noreturn]] void report_corrupted(Relation index, BlockNumber block, const char* what);
+
+// Counts the steps of a walk along a chain of slots: in a damaged index a chain may return to itself, and the walk would
+// not end. ERROR (index corrupted) when there were more steps than the index has slots.
+class ChainGuard {
+public:
+    void step(Relation index, BlockNumber block, const SlotShape& shape) {
+        if (++steps_ % kLookEvery == 0) look(index, block, shape);
+    }
+
+private:
+    static constexpr uint64 kLookEvery = 256;
+    void look(Relation index, BlockNumber block, const SlotShape& shape) const;
+    uint64 steps_ = 0;
+};
 
 }  // namespace vext::page

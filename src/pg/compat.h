@@ -73,6 +73,16 @@ inline void read_exact(BufFile* file, void* to, size_t bytes) {
 #endif
 }
 
+// A path of infinite cost: newer servers count first what is switched off, and would rather take it than a sequential
+// scan that is.
+inline void never_choose(IndexPath* path) {
+#if PG_VERSION_NUM >= 180000
+    path->path.disabled_nodes = 2;
+#else
+    (void)path;
+#endif
+}
+
 // Around functions of indexes, as the server's own maintenance does it.
 inline void restrict_search_path() {
 #if PG_VERSION_NUM >= 170000

@@ -132,7 +132,7 @@ sub catalog_of
 				castmethod)
 			FROM member m JOIN pg_catalog.pg_cast c ON m.classid = 'pg_catalog.pg_cast'::regclass AND m.objid = c.oid
 		UNION ALL SELECT concat_ws(' ', 'class', opcname, amname, opcintype::regtype, opcdefault,
-				(SELECT pg_catalog.string_agg(concat_ws(' ', amopstrategy, amopopr::regoperator, amoppurpose), ', ' ORDER BY amopstrategy)
+				(SELECT pg_catalog.string_agg(concat_ws(' ', amopstrategy, amopopr::regoperator, amoppurpose), ', ' ORDER BY amopstrategy, amopopr::regoperator::text COLLATE "C")
 					FROM pg_catalog.pg_amop WHERE amopfamily = opcfamily),
 				(SELECT pg_catalog.string_agg(concat_ws(' ', amprocnum, amproc::regprocedure), ', ' ORDER BY amprocnum)
 					FROM pg_catalog.pg_amproc WHERE amprocfamily = opcfamily))

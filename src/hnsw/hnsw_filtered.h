@@ -1,0 +1,59 @@
+// The search of level 0 under a filter: it passes through all nodes, collects those that have a row which passes, and
+// ends when enough of these are nearer than anything left to look at. README.md, "Filters".
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_pool.h"
+#include "hnsw/hnsw_store.h"
+
+namespace vext::hnsw {
+
+class FilteredSearch {
+public:
+    // All must outlive the search; the filter is the store's.
+    FilteredSearch(HnswStore& store, NodeSet<ArenaVec>& seen, MemoryContext context)
+        : store_(store), seen_(seen), frontier_(context), later_(context), found_(context), best_(context) {}
+
+    // Goes on until `beam` nodes that pass, and were not taken yet, are known to be the nearest; fewer where most
+    // others fail too. At most `limit` nodes are scored, all searches together.
+    void search(size_t beam, uint64 limit);
+    // Hands over the nearest n of the nodes that were found: use(candidate). Those behind them: left(candidate).
+    template <typename Use, typename Left>
+    void take(size_t n, size_t look, Use use, Left left) {
+        auto nearer = [](const Candidate& a, const Candidate& b) { return a.key < b.key; };
+        n = std::min(n, found_.size());
+        size_t sorted = std::min(n + look, found_.size());
+        std::partial_sort(found_.begin(), found_.begin() + sorted, found_.end(), nearer);
+        for (size_t i = 0; i < n; i++) use(found_[i]);
+        for (size_t i = n; i < sorted; i++) left(found_[i]);
+        std::copy(found_.begin() + n, found_.end(), found_.begin());
+        found_.resize_uninitialized(found_.size() - n);
+    }
+    // How many of the beam to take, and whether there is nothing left to search.
+    size_t wanted() const;
+    bool exhausted() const { return exhausted_; }
+    size_t bytes() const { return frontier_.bytes() + later_.bytes() + found_.bytes() + seen_.size() * 8; }
+
+    // What expand() needs of a pool.
+    void insert(const Candidate& c);
+    uint32_t peek() const { return frontier_.empty() ? kNoNode : frontier_[0].node; }
+
+private:
+    void keep_best(codec::Key key);
+    bool sweep_is_cheaper() const;
+    void sweep();
+    void sweep_page(BlockNumber block);
+
+    HnswStore& store_;
+    NodeSet<ArenaVec>& seen_;
+    ArenaVec<Candidate> frontier_;  // a heap: not expanded, nearest first
+    ArenaVec<Candidate> later_;     // not expanded, and behind the beam when they were scored
+    ArenaVec<Candidate> found_;     // pass, and were not taken
+    ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
+    size_t beam_ = 1;
+    double share_ = 1;  // of the last nodes scored, how many pass
+    bool exhausted_ = false;
+};
+
+}  // namespace vext::hnsw
