@@ -39,8 +39,10 @@ struct HnswMeta {
     BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
     uint32 reserved[7];
     Attribute attribute[kMaxAttributes];
+    Calibration calibration;
 };
-static_assert(sizeof(HnswMeta) == 128 && std::is_trivially_copyable_v<HnswMeta>);
+static_assert(sizeof(HnswMeta) == 248 && offsetof(HnswMeta, calibration) == 128 &&
+              std::is_trivially_copyable_v<HnswMeta>);
 
 // Flags of a slot. A free slot is all zero here.
 inline constexpr uint8 kSlotUsed = 1;

@@ -41,6 +41,20 @@ inline constexpr bool takes_slots(PageKind kind) {
     return (kind >= PageKind::nodes && kind <= PageKind::postings) || kind == PageKind::vectors;
 }
 
+// How wide a search must be to find a share of the ten nearest rows, as an index has measured it on rows of its own.
+inline constexpr int kCalibrationSteps = 12;
+struct Calibration {
+    double rows;     // nodes of the index at that time
+    uint64 lives;    // nodes that had begun or ended their lives till then: what has changed since
+    uint32 samples;  // rows that were searched for; 0: nothing was measured
+    uint32 steps;
+    struct Step {
+        uint32 width;  // ef_search, ascending
+        float recall;
+    } step[kCalibrationSteps];
+};
+static_assert(sizeof(Calibration) == 120 && std::is_trivially_copyable_v<Calibration>);
+
 // The special space of every page.
 struct PageTail {
     BlockNumber next_free;  // next page with free slots, while `listed`

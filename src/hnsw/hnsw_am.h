@@ -18,6 +18,8 @@ struct Settings {
     int iterative_scan;  // IterativeScan
     int max_scan_tuples;
     double scan_mem_multiplier;
+    double recall_target;  // 0: none
+    int calibration_samples;
 };
 extern Settings settings;
 

@@ -6,6 +6,7 @@
 
 #include "hnsw/hnsw_build.h"
 #include "hnsw/hnsw_build_rest.h"
+#include "hnsw/hnsw_calibrate.h"
 #include "index/opclass.h"
 #include "page/page_writer.h"
 #include "pg/guards.h"
@@ -217,6 +218,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     } else {
         b->rest->finish();
     }
+    if (settings.calibration_samples > 0) calibrate(b->index);
     if (RelationNeedsWAL(rel)) {
         log_newpage_range(rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(rel), true);
     }

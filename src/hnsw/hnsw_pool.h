@@ -90,6 +90,9 @@ public:
         if (spilled_ != nullptr) spilled_->clear();
     }
 
+    // A wider beam goes on where the one before has ended.
+    void widen(size_t ef) { ef_ = std::min(ef, capacity_); }
+
     size_t size() const { return size_; }
     const Candidate& operator[](size_t i) const { return entries_[i]; }
     bool admits(codec::Key key) const { return size_ < capacity_ || key < entries_[size_ - 1].key; }

@@ -8,6 +8,7 @@
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
 #include "index/attribute_filter.h"
+#include "index/calibration.h"
 #include "index/heap_ahead.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
@@ -22,7 +23,8 @@ namespace {
 
 // The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
 // past the beam, which were scored anyway, answer that without another search.
-size_t spare_entries(size_t ef) { return 8 + ef / 2; }
+constexpr size_t kFewSpares = 8;
+size_t spare_entries(size_t ef) { return kFewSpares + ef / 2; }
 
 constexpr size_t kMaxBatch = 65535;
 
@@ -91,6 +93,8 @@ struct Scan {
     index::AttributeFilter filter;
     FilteredSearch* filtered = nullptr;  // in place of pool, spilled and what goes with them
     size_t ef = 0;
+    size_t quota = 0;  // with a recall target: so many results for each first_ef of a beam
+    size_t first_ef = 0;
     index::OrderKeeper order;
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
     size_t taken = 0;            // how many of the pool were handed out
@@ -115,14 +119,16 @@ bool is_careful(const Scan& s) {
     return use.drops_rows || use.merges || s.by.has_range;
 }
 size_t first_share(const Scan& s) {
-    if (is_careful(s)) return std::max<size_t>(s.ef / 4, 1);
-    return s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+    return s.quota > 0 ? std::min(most, s.quota) : most;
 }
-size_t share(const Scan& s) { return s.ef / (is_careful(s) ? 4 : 2); }
+size_t share(const Scan& s) {
+    size_t most = s.ef / (is_careful(s) ? 4 : 2);
+    return s.quota > 0 ? std::min(most, std::max<size_t>(s.ef / 2 * s.quota / s.first_ef, 1)) : most;
+}
 // Of many scans that are merged most are asked for one row only.
 size_t first_beam(const Scan& s) {
-    size_t ef = beam_of(s.index, static_cast<size_t>(settings.ef_search));
-    return frame_of(s)->use.merges ? std::max<size_t>(ef / 4, 1) : ef;
+    return frame_of(s)->use.merges ? std::max<size_t>(s.first_ef / 4, 1) : s.first_ef;
 }
 
 constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
@@ -229,6 +235,17 @@ void take_spares(Scan& s) {
     sort_results(s);
 }
 
+// By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
+// more gets them from wider beams. (The executor looks at a few more than ten before it hands out ten.)
+size_t choose_ef(Scan& s) {
+    auto ef_search = static_cast<size_t>(settings.ef_search);
+    if (settings.recall_target <= 0) return ef_search;
+    size_t width = index::width_for(s.index.meta.calibration, settings.recall_target);
+    if (width == 0) return ef_search;
+    s.quota = index::kCalibratedRows * 8 / 5;
+    return width;
+}
+
 const index::ScanLimit* limit_reached(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
@@ -279,16 +296,20 @@ void first_batch(Scan& s) {
         return;
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
-    s.ef = iterative ? first_beam(s) : beam_of(s.index, static_cast<size_t>(settings.ef_search));
+    size_t ef_search = choose_ef(s);
+    s.first_ef = beam_of(s.index, ef_search);
+    s.ef = iterative ? first_beam(s) : s.first_ef;
     if (s.filter.filters()) {
         start_filtered(s, entry);
         if (!iterative) s.drained = true;
         return;
     }
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) s.spares = spare_entries(s.ef);
+    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
+        s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
+    }
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
-    take_results(s, iterative ? first_share(s) : static_cast<size_t>(settings.ef_search));
+    take_results(s, iterative ? first_share(s) : ef_search);
     if (iterative) return;
     s.drained = true;
     if (s.pool.size() >= s.ef) stop(s, kOneBatch);

@@ -1,8 +1,10 @@
 // vectorext_index_stats(regclass) of hnsw: what an index holds, and a fingerprint of its graph.
+#include <cmath>
 #include <new>
 
 #include "base/hash.h"
 #include "hnsw/hnsw_am.h"
+#include "index/calibration.h"
 #include "index/name_values.h"
 #include "page/slot_page.h"
 #include "pg/arena.h"
@@ -29,6 +31,7 @@ struct IndexStats {
     // Bytes of used slots by what they are for; the rest of the file is free or overhead.
     uint64 code_bytes = 0, base_link_bytes = 0, upper_bytes = 0, posting_bytes = 0;
     uint64 fingerprint = 0;
+    uint64 lives = 0;
 };
 
 // Reads all slots of the pages of one kind. use(page, slot, number).
@@ -97,6 +100,7 @@ private:
 
     void count_node(Page page, uint32 slot, SlotNumber number) {
         HnswNode* node = node_at(index_, page, slot);
+        if (!index_.layout.nodes.runs) s_.lives += node->generation;
         if (!is_live(node)) {
             (node->flags & format::kSlotUsed ? s_.dead : s_.free_nodes)++;
             return;
@@ -167,6 +171,10 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
     out.add("bytes per row: postings", s.posting_bytes, s.rows);
     out.add("bytes per row: free", pages * BLCKSZ > parts ? pages * BLCKSZ - parts : 0, s.rows);
+    const format::Calibration& c = index.meta.calibration;
+    uint64 changed = s.lives > 0 ? s.lives - c.lives : static_cast<uint64>(std::fabs(static_cast<double>(s.live) - c.rows));
+    out.add("calibration", c.samples == 0 ? "none" : index::is_stale(c, static_cast<double>(changed)) ? "stale" : "fresh");
+    if (c.samples > 0) out.add("nodes changed since calibration", changed);
     out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 

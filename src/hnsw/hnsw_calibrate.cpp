@@ -1,0 +1,200 @@
+// How much a search of a given ef finds, measured on rows of the index itself: a sample of nodes is searched for as if
+// they were not there, and what is found compared with the nearest of all. docs/recall-target.md.
+#include "hnsw/hnsw_calibrate.h"
+
+#include <algorithm>
+
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_pool.h"
+#include "hnsw/hnsw_store.h"
+#include "index/calibration.h"
+#include "page/page_change.h"
+
+namespace vext::hnsw {
+
+using format::HnswNode;
+using index::kCalibratedRows;
+
+namespace {
+
+// Each 1.5 times the one before.
+constexpr uint32 kWidths[format::kCalibrationSteps] = {10, 15, 23, 34, 51, 76, 114, 171, 256, 384, 577, 865};
+
+struct Sample {
+    SlotNumber node;
+    const uint8* code;
+    codec::Query query;
+    ArenaVec<uint64> table;  // of the query
+    codec::Key nearest[kCalibratedRows];  // ascending
+    size_t known;
+};
+
+// The nodes seen by a search for a node that it must not find. Its neighbours lead to each other less well than if it
+// had never been there, so what is measured is rather too low than too high.
+class SeenWithout : public NodeSet<ArenaVec> {
+public:
+    explicit SeenWithout(MemoryContext context) : NodeSet(context) {}
+    void hide(SlotNumber node) { hidden_ = node; }
+    void reset(size_t expected) {
+        NodeSet::reset(expected);
+        insert(hidden_);
+    }
+
+private:
+    SlotNumber hidden_ = format::kNoSlot;
+};
+
+// use(page copy, slots of its live nodes, how many, block) for each page of nodes. No lock is held meanwhile.
+template <typename Use>
+void each_page(const HnswIndex& index, BufferAccessStrategy strategy, Use use) {
+    const SlotShape& shape = index.layout.nodes;
+    PGAlignedBlock copy;
+    uint32 live[BLCKSZ / format::kGranule];
+    for (BlockNumber block = format::kHnswMetaBlock + 1; block < RelationGetNumberOfBlocks(index.rel); block++) {
+        CHECK_FOR_INTERRUPTS();
+        {
+            pg::Pin pin{ReadBufferExtended(index.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy)};
+            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+            if (PageIsNew(pin.page()) || !page::has_kind(pin.page(), shape.kind)) continue;
+            page::check_page(index.rel, block, pin.page(), shape);
+            memcpy(copy.data, pin.page(), BLCKSZ);
+        }
+        size_t n = 0;
+        for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(copy.data, shape, i)) {
+            if (is_live(node_at(index, copy.data, i))) live[n++] = i;
+        }
+        use(copy.data, live, n, block);
+    }
+}
+
+class Calibrator {
+public:
+    Calibrator(const HnswIndex& index, size_t samples, MemoryContext context)
+        : index_(index), context_(context), store_(index, context), pool_(context), seen_(context), samples_(context),
+          wanted_(samples) {}
+
+    format::Calibration run() {
+        format::Calibration c{};
+        BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+        count(strategy, &c);
+        if (c.rows <= kCalibratedRows) return c;
+        take_samples(strategy, static_cast<uint64>(c.rows));
+        find_nearest(strategy);
+        measure(&c);
+        return c;
+    }
+
+private:
+    void count(BufferAccessStrategy strategy, format::Calibration* c) {
+        each_page(index_, strategy, [&](Page page, const uint32*, size_t n, BlockNumber) {
+            c->rows += static_cast<double>(n);
+            c->lives += lives_on(index_, page);
+        });
+    }
+
+    // Evenly over the file, in which neighbours are beside each other.
+    void take_samples(BufferAccessStrategy strategy, uint64 nodes) {
+        uint64 wanted = std::min<uint64>(wanted_, nodes), at = 0;
+        EntryPoint entry = read_entry(index_.rel);
+        each_page(index_, strategy, [&](Page page, const uint32* live, size_t n, BlockNumber block) {
+            for (size_t i = 0; i < n; i++, at++) {
+                SlotNumber number = index_.layout.nodes.number(block, live[i]);
+                bool due = at * wanted / nodes != (at + 1) * wanted / nodes;
+                if (due && number != entry.node) add_sample(number, code_at(index_, node_at(index_, page, live[i])));
+            }
+        });
+        for (Sample& s : samples_.span()) prepare_query(*index_.codec, s.code, index_.dim(), &s.query, s.table);
+    }
+
+    void add_sample(SlotNumber number, const uint8* code) {
+        auto* copy = static_cast<uint8*>(MemoryContextAlloc(context_, index_.layout.code_bytes));
+        memcpy(copy, code, index_.code_size(code));
+        samples_.push_back({number, copy, {}, ArenaVec<uint64>{context_}, {}, 0});
+    }
+
+    // By their codes, as a search compares them.
+    void find_nearest(BufferAccessStrategy strategy) {
+        each_page(index_, strategy, [&](Page page, const uint32* live, size_t n, BlockNumber block) {
+            const uint8* codes[BLCKSZ / format::kGranule];
+            codec::Key keys[BLCKSZ / format::kGranule];
+            for (size_t i = 0; i < n; i++) codes[i] = code_at(index_, node_at(index_, page, live[i]));
+            for (Sample& s : samples_.span()) {
+                index_.codec->score(s.query, codes, n, keys);
+                for (size_t i = 0; i < n; i++) {
+                    if (index_.layout.nodes.number(block, live[i]) != s.node) offer(s, keys[i]);
+                }
+            }
+        });
+    }
+
+    static void offer(Sample& s, codec::Key key) {
+        if (s.known == kCalibratedRows && !(key < s.nearest[s.known - 1])) return;
+        size_t at = s.known < kCalibratedRows ? s.known++ : s.known - 1;
+        for (; at > 0 && key < s.nearest[at - 1]; at--) s.nearest[at] = s.nearest[at - 1];
+        s.nearest[at] = key;
+    }
+
+    // A beam that grows step by step is at each step what a search of that ef would be.
+    void measure(format::Calibration* c) {
+        EntryPoint entry = read_entry(index_.rel);
+        if (entry.node == format::kNoSlot || samples_.empty()) return;
+        uint64 found[format::kCalibrationSteps] = {}, all = 0;
+        for (const Sample& s : samples_.span()) {
+            CHECK_FOR_INTERRUPTS();
+            store_.set_query(s.code, *index_.codec);
+            seen_.hide(s.node);
+            size_t n = 0;
+            for (int step = 0; step < format::kCalibrationSteps; step++) {
+                if (step == 0) {
+                    constexpr size_t rest = kWidths[format::kCalibrationSteps - 1] - kWidths[0];
+                    search_from_top(store_, entry.node, entry.level, kWidths[0], rest, pool_, seen_);
+                } else if (n < s.known) {
+                    pool_.widen(kWidths[step]);
+                    search_layer(store_, 0, pool_, seen_);
+                }
+                n = 0;
+                while (n < std::min(s.known, pool_.size()) && pool_[n].key <= s.nearest[s.known - 1]) n++;
+                found[step] += n;
+            }
+            all += s.known;
+        }
+        c->samples = static_cast<uint32>(samples_.size());
+        for (int step = 0; step < format::kCalibrationSteps; step++) {
+            c->step[step] = {kWidths[step], static_cast<float>(static_cast<double>(found[step]) / all)};
+            c->steps++;
+            if (found[step] == all) break;
+        }
+    }
+
+    const HnswIndex& index_;
+    MemoryContext context_;
+    HnswStore store_;
+    Pool<ArenaVec> pool_;
+    SeenWithout seen_;
+    ArenaVec<Sample> samples_;
+    size_t wanted_;
+};
+
+}  // namespace
+
+uint64 lives_on(const HnswIndex& index, Page page) {
+    const SlotShape& shape = index.layout.nodes;
+    if (shape.runs) return 0;
+    uint64 lives = 0;
+    for (uint32 i = 0; i < shape.per_page; i++) lives += node_at(index, page, i)->generation;
+    return lives;
+}
+
+void calibrate(const HnswIndex& index) {
+    pg::ScratchContext scratch{"hnsw calibration"};
+    auto samples = static_cast<size_t>(settings.calibration_samples);
+    auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, samples, scratch.context());
+    format::Calibration measured = calibrator->run();
+    pg::Pin pin{ReadBuffer(index.rel, format::kHnswMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    page::PageChange record{index.rel, index.logged};
+    meta_of(record.add(pin.buffer()))->calibration = measured;
+    record.finish();
+}
+
+}  // namespace vext::hnsw

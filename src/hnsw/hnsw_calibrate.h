@@ -1,0 +1,16 @@
+// What an index knows of its own recall: measured when it is built, and by vectorext_calibrate().
+#pragma once
+
+#include "pg/postgres.h"
+
+#include "hnsw/hnsw_index.h"
+
+namespace vext::hnsw {
+
+// Measures, and writes what it found into the metapage. Searches and inserts may go on.
+void calibrate(const HnswIndex& index);
+
+// How many nodes began or ended their lives in the slots of a page; 0 where nodes are runs, of which that is not known.
+uint64 lives_on(const HnswIndex& index, Page page);
+
+}  // namespace vext::hnsw

@@ -1,0 +1,48 @@
+// vectorext_calibrate(index): measures anew how wide searches must be for a recall; gives what it found.
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_calibrate.h"
+#include "index/calibration.h"
+
+namespace vext::tools {
+namespace {
+
+void report(const format::Calibration& c, ReturnSetInfo* result) {
+    for (uint32 i = 0; c.samples > 0 && i < std::min<uint32>(c.steps, format::kCalibrationSteps); i++) {
+        Datum values[] = {Int32GetDatum(static_cast<int32>(c.step[i].width)), Float8GetDatum(c.step[i].recall)};
+        bool nulls[] = {false, false};
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+}
+
+// ShareUpdateExclusiveLock: neither a vacuum nor another calibration meanwhile.
+void calibrate(Oid oid, ReturnSetInfo* result) {
+    Relation rel = relation_open(oid, ShareUpdateExclusiveLock);
+    if (!hnsw::is_hnsw_index(rel)) {
+        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                errmsg("\"%s\" is not an hnsw index of vectorext", RelationGetRelationName(rel)));
+    }
+    if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner)) {
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(rel));
+    }
+    if (RELATION_IS_OTHER_TEMP(rel)) {
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("cannot access temporary tables of other sessions"));
+    }
+    hnsw::calibrate(hnsw::open_index(rel));
+    report(hnsw::open_index(rel).meta.calibration, result);
+    relation_close(rel, NoLock);
+}
+
+}  // namespace
+}  // namespace vext::tools
+
+extern "C" {
+PG_FUNCTION_INFO_V1(vectorext_calibrate);
+PGDLLEXPORT Datum vectorext_calibrate(PG_FUNCTION_ARGS);
+
+Datum vectorext_calibrate(PG_FUNCTION_ARGS) {
+    InitMaterializedSRF(fcinfo, 0);
+    vext::tools::calibrate(PG_GETARG_OID(0), reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+    return static_cast<Datum>(0);
+}
+}
