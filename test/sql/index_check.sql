@@ -21,13 +21,13 @@ SELECT indexrelid::regclass, severity, message FROM pg_index, vectorext_index_ch
 SELECT vectorext_index_assert('t_hnsw'), vectorext_index_assert('t_ivf', true), vectorext_index_assert('t_expression', true);
 
 -- Rows in parts, as maintenance_work_mem has room.
-CREATE TABLE many (v vector(2));
-INSERT INTO many SELECT ARRAY[i, i % 17]::vector FROM generate_series(1, 70000) i;
-CREATE INDEX many_idx ON many USING ivfflat (v vector_l2_ops) WITH (lists = 10);
+CREATE TABLE packed (v vector(2));
+INSERT INTO packed SELECT ARRAY[i, i % 17]::vector FROM generate_series(1, 70000) i;
+CREATE INDEX packed_idx ON packed USING ivfflat (v vector_l2_ops) WITH (lists = 10);
 SET maintenance_work_mem = '1MB';
-SELECT severity, regexp_replace(message, '\d+ pages', 'N pages') FROM vectorext_index_check('many_idx', true);
+SELECT severity, regexp_replace(message, '\d+ pages', 'N pages') FROM vectorext_index_check('packed_idx', true);
 RESET maintenance_work_mem;
-DROP TABLE many;
+DROP TABLE packed;
 
 -- Nothing in it; an unlogged one; a temporary one.
 CREATE TABLE e (v vector(3));
