@@ -15,7 +15,8 @@ public:
     explicit Findings(ReturnSetInfo* result) : result_(result) {}
 
     // `slot` is -1 where a finding is of a whole page; `block` is InvalidBlockNumber where it is of the whole index.
-    void add(Severity severity, BlockNumber block, int64 slot, const char* format, ...) pg_attribute_printf(5, 6);
+    void add(Severity severity, BlockNumber block, int64 slot, const char* format, ...)
+        __attribute__((format(printf, 5, 6)));  // pg_attribute_printf of a server built by gcc is gnu_printf: not for clang
 
     // Says how many findings were too many to be listed.
     void finish();

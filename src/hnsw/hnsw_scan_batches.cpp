@@ -1,0 +1,257 @@
+// The batches of an index scan: the nearest of what a search found become its results, the rest is left to the next one,
+// whose beam is wider.
+#include <new>
+
+#include "hnsw/hnsw_scan.h"
+
+#include "index/calibration.h"
+
+namespace vext::hnsw {
+
+using format::kNoSlot;
+
+namespace {
+
+// The executor hands out the last row of a LIMIT only when it has seen that the next bound is not below it. Entries
+// past the beam, which were scored anyway, answer that without another search.
+constexpr size_t kFewSpares = 8;
+size_t spare_entries(size_t ef) { return kFewSpares + ef / 2; }
+
+constexpr size_t kMaxBatch = 65535;
+
+// How many of the nearest of these are kept in the pool, to tell how far the beam's bounds reach.
+constexpr size_t kNextToBeam = 4;
+
+// Of a batch so many are handed out: about those farther off the next one knows better, and what it finds too late is
+// lost under strict order. That matters where many more rows are looked at than asked for, or the first batch is small.
+// Where the first rows are the answer, the first batch is all that is wanted of it.
+bool is_careful(const Scan& s) {
+    const index::ScanUse& use = frame_of(s)->use;
+    return use.drops_rows || use.merges || s.by.has_range;
+}
+size_t first_share(const Scan& s) {
+    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+    return s.quota > 0 ? std::min(most, s.quota) : most;
+}
+size_t share(const Scan& s) {
+    size_t most = s.ef / (is_careful(s) ? 4 : 2);
+    return s.quota > 0 ? std::min(most, std::max<size_t>(s.ef / 2 * s.quota / s.first_ef, 1)) : most;
+}
+// Of many scans that are merged most are asked for one row only.
+size_t first_beam(const Scan& s) {
+    return frame_of(s)->use.merges ? std::max<size_t>(s.first_ef / 4, 1) : s.first_ef;
+}
+
+constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
+constexpr index::ScanLimit kMaxScanTuples = {"hnsw.max_scan_tuples", "A higher limit lets it go on."};
+constexpr index::ScanLimit kScanMemory = {"hnsw.scan_mem_multiplier and work_mem", "A higher limit lets it go on."};
+
+// No further batch, although there may be more rows.
+void stop(Scan& s, const index::ScanLimit& limit) {
+    s.drained = true;
+    index::stopped(frame_of(s), limit);
+}
+
+void add_result(Scan& s, const Candidate& c) {
+    Result r;
+    r.node = c.node;
+    if (s.store.glimpse_bound(c, &r.bound) || read_result(s, r)) s.results.push_back(r);
+}
+
+void sort_results(Scan& s) {
+    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
+        return a.bound != b.bound ? a.bound < b.bound : a.node < b.node;
+    });
+    s.next_result = s.announced = s.touched = 0;
+    constexpr size_t kSoonRead = 16;
+    const SlotShape& nodes = s.index.layout.nodes;
+    for (size_t i = 0; i < std::min(kSoonRead, s.results.size()); i++) {
+        s.store.reader().prefetch_pin(nodes.block(s.results[i].node));
+    }
+}
+
+// What is left to the next batch must not come too late there: until then nothing beyond it is certain. Of that, what
+// lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
+void leave_rest(Scan& s, size_t n) {
+    s.beyond = HUGE_VALF;
+    for (size_t i = n; i < s.pool.size(); i++) {
+        float bound;
+        if (i < n + kNextToBeam && s.store.glimpse_bound(s.pool[i], &bound)) s.beyond = std::min(s.beyond, bound);
+        s.spilled.push_back(s.pool[i]);
+    }
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+}
+
+void count_batch(Scan& s) {
+    index::ScanCounts& counts = index::counts_of(s.desc);
+    counts.visited = s.store.followed();
+    counts.scored = s.store.scored();
+    counts.batches++;
+}
+
+// The first n of the pool become the results, the rest is left to the next batch.
+void take_results(Scan& s, size_t n) {
+    s.results.clear();
+    s.taken = n = std::min(n, s.pool.size());
+    for (size_t i = 0; i < n; i++) add_result(s, s.pool[i]);
+    leave_rest(s, n);
+    sort_results(s);
+    count_batch(s);
+}
+
+// The largest upper bound of the nodes handed out; each mirrors the lower one.
+float upper_bound_of_taken(Scan& s) {
+    float ceiling = -HUGE_VALF;
+    for (size_t i = 0; i < s.taken; i++) {
+        float bound;
+        if (!s.store.glimpse_bound(s.pool[i], &bound)) continue;
+        ceiling = std::max(ceiling, 2 * s.store.estimate(s.pool[i].key) - bound);
+    }
+    return ceiling;
+}
+
+// By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
+// more gets them from wider beams. (The executor looks at a few more than ten before it hands out ten.)
+size_t choose_ef(Scan& s) {
+    auto ef_search = static_cast<size_t>(settings.ef_search);
+    if (settings.recall_target <= 0) return ef_search;
+    size_t width = index::width_for(s.index.meta.calibration, settings.recall_target);
+    if (width == 0) return ef_search;
+    s.quota = index::kCalibratedRows * 8 / 5;
+    return width;
+}
+
+const index::ScanLimit* limit_reached(const Scan& s) {
+    double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
+    if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
+    size_t bytes = s.filtered != nullptr ? s.filtered->bytes() : s.spilled.bytes() + s.seen.size() * 8;
+    return static_cast<double>(bytes) > memory ? &kScanMemory : nullptr;
+}
+
+uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
+
+// The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
+void filtered_batch(Scan& s, bool first) {
+    FilteredSearch& search = *s.filtered;
+    const index::ScanLimit* limit = first || search.exhausted() ? nullptr : limit_reached(s);
+    if (limit != nullptr) stop(s, *limit);
+    bool last = search.exhausted() || limit != nullptr;
+    if (!first) s.ef = std::min(s.ef * 2, kMaxBatch);
+    if (!last) search.search(s.ef, scan_limit());
+    size_t n = last ? SIZE_MAX : search.exhausted() ? s.ef : first ? search.wanted() : search.wanted() / 2;
+    s.results.clear();
+    s.beyond = HUGE_VALF;
+    search.take(
+        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); },
+        [&](const Candidate& c) {
+            float bound;
+            if (s.store.glimpse_bound(c, &bound)) s.beyond = std::min(s.beyond, bound);
+        });
+    double least = std::max<double>(s.beyond, s.order.last());
+    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+    sort_results(s);
+    count_batch(s);
+    s.drained = last || s.results.empty();
+}
+
+// The descent goes through all nodes.
+void start_filtered(Scan& s, const EntryPoint& entry) {
+    s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
+    descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
+    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
+    SlotNumber node = entry.node;
+    if (s.seen.insert(node)) s.store.score_into(&node, 1, *s.filtered);
+    filtered_batch(s, true);
+}
+
+}  // namespace
+
+bool read_result(Scan& s, Result& r) {
+    HnswStore::Found f;
+    r.read = true;
+    if (!s.store.read_result(r.node, &f)) return false;
+    r.bound = std::min(r.bound, f.bound);
+    r.generation = f.generation;
+    r.tid = f.tid;
+    r.posting = f.posting;
+    return true;
+}
+
+// The executor asks for more than the beam: most often only to see that a last row may be handed out. A spare entry may
+// lie far off, with nearer ones not found yet. A bound just above the beam's distances is a bound too, lets the
+// executor hand out the beam, and leaves room for what the next batch finds.
+void take_spares(Scan& s) {
+    ArenaVec<Candidate>& rest = s.spilled;
+    size_t n = std::min(s.spares, rest.size());
+    s.spares = 0;
+    std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    float ceiling = upper_bound_of_taken(s);
+    s.results.clear();
+    for (size_t i = n; i-- > 0; rest.pop_back()) {
+        add_result(s, rest[i]);
+        if (!rest[i].expanded) s.unexpanded.push_back(rest[i].node);
+        rest[i] = rest.back();
+    }
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, ceiling);
+    s.beyond = HUGE_VALF;
+    sort_results(s);
+}
+
+void first_batch(Scan& s) {
+    EntryPoint entry{s.index.meta.entry, static_cast<int>(s.index.meta.entry_level)};
+    if (entry.node == kNoSlot) {
+        s.drained = true;
+        return;
+    }
+    bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
+    size_t ef_search = choose_ef(s);
+    s.first_ef = beam_of(s.index, ef_search);
+    s.ef = iterative ? first_beam(s) : s.first_ef;
+    if (s.filter.filters()) {
+        start_filtered(s, entry);
+        if (!iterative) s.drained = true;
+        return;
+    }
+    if (iterative) s.pool.keep_spilled(&s.spilled);
+    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
+        s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
+    }
+    search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);
+    take_results(s, iterative ? first_share(s) : ef_search);
+    if (iterative) return;
+    s.drained = true;
+    if (s.pool.size() >= s.ef) stop(s, kOneBatch);
+}
+
+// The next batch of an iterative scan: the search goes on from what it scored but did not keep, with a beam twice
+// as wide, so that the work stays in proportion to the rows that are asked for. Over the limits: what is left, as is.
+void next_batch(Scan& s) {
+    if (s.filtered != nullptr) return filtered_batch(s, false);
+    if (const index::ScanLimit* limit = limit_reached(s); limit != nullptr) {
+        s.results.clear();
+        for (const Candidate& c : s.spilled) add_result(s, c);
+        s.beyond = HUGE_VALF;
+        sort_results(s);
+        stop(s, *limit);
+        return;
+    }
+    // The beam does not outgrow what the limit leaves: else the last batch alone would exceed it by far.
+    size_t rest = static_cast<size_t>(settings.max_scan_tuples) - s.store.scored();
+    s.ef = std::min({s.ef * 2, kMaxBatch, std::max(rest, s.ef)});
+    // What does not fit the pool spills back; the nearest are put in first, so each spills at once.
+    ArenaVec<Candidate>& left = s.left;
+    left.clear();
+    std::swap(left, s.spilled);
+    std::sort(left.begin(), left.end(), [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    s.pool.reset(s.ef, 0);
+    for (const Candidate& c : left) s.pool.insert(c);
+    for (SlotNumber node : s.unexpanded) expand(s.store, node, 0, s.pool, s.seen);
+    s.unexpanded.clear();
+    search_layer(s.store, 0, s.pool, s.seen);
+    take_results(s, share(s));
+    if (s.results.empty()) s.drained = true;
+}
+
+}  // namespace vext::hnsw
