@@ -137,7 +137,7 @@ PROVE_TESTS = test/t/*.pl
 override with_llvm = no   # the bitcode rule ignores PG_CXXFLAGS, and inlining C++ by LLVM is not wanted
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -Wextra \
-	-Wno-missing-field-initializers -Wshadow=compatible-local -MMD -MP $(if $(WERROR),-Werror) $(FAULT_FLAGS)
+	-Wno-missing-field-initializers -Wshadow=compatible-local -MMD -MP $(if $(WERROR),-Werror)
 # The server's flags are those of the compiler that built it: gcc's, on Debian.
 ifneq (,$(findstring clang,$(CXX)))
 PG_CXXFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
@@ -188,14 +188,22 @@ install-as-vector: install as-vector
 uninstall-as-vector:
 	sql/as_vector/files.sh uninstall '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
 
-# tests install it into servers of their own
-installcheck: as-vector
+# ---- the same library with injected errors, for test/t/064_faults.pl ------------------------------
+FAULT_DOORS := $(shell sed -n '/^DOOR/s/^[^,]*, \([A-Za-z_0-9]*\),.*/\1/p' test/faults/faults.cpp)
+build/faults/vectorext.so: test/faults/faults.cpp $(OBJS)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CFLAGS_SL) -shared -o $@ $^ $(FAULT_DOORS:%=-Wl,--wrap=%) $(SHLIB_LINK)
+
+faults: build/faults/vectorext.so
+
+# tests install them into servers of their own
+installcheck: as-vector faults
 
 DEB_DIR = build/deb
 deb: all as-vector
 	docs/packaging/deb '$(DEB_DIR)' '$(PG_CONFIG)'
 
-.PHONY: as-vector install-as-vector uninstall-as-vector deb
+.PHONY: as-vector faults install-as-vector uninstall-as-vector deb
 
 -include $(OBJS:.o=.d)
 endif

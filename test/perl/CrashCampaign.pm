@@ -12,15 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use VectorExt;
 
-our @EXPORT = qw(campaign check_index_sql);
-
-# Errors that vectorext_index_check finds in an index, one to a line; empty: none.
-sub check_index_sql
-{
-	my ($index) = @_;
-	return "SELECT severity || ' ' || coalesce(block::text, '') || ' ' || coalesce(slot::text, '') || ' ' || message
-		FROM vectorext_index_check('$index', true) WHERE severity = 'error' LIMIT 20;";
-}
+our @EXPORT = qw(campaign);
 
 # What the clients do, over and over until the server goes away.
 my @clients = (

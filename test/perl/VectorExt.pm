@@ -10,8 +10,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server make_items recall_sql recall misses misses_by_width duplicates answers
-  background wait_for finish log_of log_is_clean index_size);
+our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers
+  background wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -64,8 +64,15 @@ sub new_server
 	$node->init(allows_streaming => 1);
 	$node->append_conf('postgresql.conf', join("\n", 'autovacuum = off', 'jit = off', @conf, ''));
 	$node->start;
-	$node->safe_psql('postgres', $setup);
+	set_up($node);
 	return $node;
+}
+
+sub set_up
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', $setup);
+	return;
 }
 
 # Table items with rows first .. last.
@@ -192,6 +199,21 @@ sub wait_for
 		sleep 0.05;
 	}
 	return 0;
+}
+
+# Errors that vectorext_index_check finds in an index, one to a line; empty: none.
+sub check_index_sql
+{
+	my ($index) = @_;
+	return "SELECT severity || ' ' || coalesce(block::text, '') || ' ' || coalesce(slot::text, '') || ' ' || message
+		FROM vectorext_index_check('$index', true) WHERE severity = 'error' LIMIT 20;";
+}
+
+sub index_is_whole
+{
+	my ($node, $name, $index) = @_;
+	is($node->safe_psql('postgres', check_index_sql($index // 'items_idx')), '', "$name: the checker finds no error");
+	return;
 }
 
 sub index_size

@@ -42,6 +42,7 @@ foreach my $workers (1, 2, 4, 0)
 	my ($same, $said) = build($workers);
 	is($same, $alone, "the same graph with $workers workers");
 	unlike($said, qr/NOTICE:  index is built/, 'all planned workers came');
+	index_is_whole($node, "built with $workers workers") if $workers == 2;
 }
 my $recall = recall($node, dims => 64);
 cmp_ok($recall, '>=', 0.97, "recall of a parallel build ($recall)");

@@ -42,6 +42,7 @@ foreach my $workers (1, 4, 0)
 	unlike($said, qr/NOTICE:  index is built/, 'all planned workers came');
 }
 cmp_ok(recall($node, dims => 64), '>=', 0.95, 'recall of a parallel build');
+index_is_whole($node, 'a parallel build');
 is(misses($node, 'id % 4 = 0'), 0, 'rows are found');
 is($node->safe_psql('postgres', "SELECT count(*) FROM vectorext_index_check('items_idx', true) WHERE severity <> 'info'"), 0, 'nothing is wrong with it');
 foreach my $kind ([ 'vector_cosine_ops', 'lists = 0' ], [ 'vector_ip_ops', 'lists = 30, quantization = sq8' ], [ 'vector_l2_ops', 'lists = 2100' ])
