@@ -192,7 +192,8 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
     out.add("bytes per row: vectors", slots, s.rows);
     out.add("bytes per row: lists", lists_bytes, s.rows);
     out.add("bytes per row: free", pages * BLCKSZ - std::min(pages * BLCKSZ, entries + slots + lists_bytes), s.rows);
-    out.add("fingerprint", psprintf("%016" INT64_MODIFIER "x", s.fingerprint));
+    // The macro of the server for this went with PostgreSQL 18, and PRIx64 may be of another type than uint64 before.
+    out.add("fingerprint", psprintf("%016llx", static_cast<unsigned long long>(s.fingerprint)));
 }
 
 }  // namespace
