@@ -17,6 +17,10 @@ constexpr double kSweepLimit = 100;
 // What a sweep scores beside what the search did may be so much more than the limit.
 constexpr double kOverLimit = 1.25;
 constexpr BlockNumber kSampledBlocks = 64;
+// A search ends when it has scored about so many times the nodes among which as many as it wants pass.
+constexpr double kSurroundings = 8;
+// So many nodes tell how often rows pass.
+constexpr uint64 kFirstLook = 256;
 // Where so many pass there is nothing to gain.
 constexpr double kOften = 0.5;
 // Shares of rows that pass are of about so many nodes.
@@ -46,6 +50,7 @@ void FilteredSearch::insert(const Candidate& c) {
     bool passes = store_.may_pass(c.node);
     share_ += ((passes ? 1 : 0) - share_) / kRecent;
     if (passes) {
+        passed_++;
         found_.push_back(c);
         keep_best(c.key);
     }
@@ -78,25 +83,25 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
     exhausted_ = true;
 }
 
-// How many nodes a search would still score, if rows keep passing as they do here.
+// How many nodes a search would still score, if rows keep passing as they did so far.
 double FilteredSearch::left_to_score(size_t enough) const {
-    auto have = static_cast<double>(std::max<size_t>(best_.size(), 1));
-    return static_cast<double>(store_.scored()) * (static_cast<double>(enough) / have - 1);
+    auto scored = static_cast<double>(store_.scored());
+    return scored * (kSurroundings * static_cast<double>(enough) / (static_cast<double>(passed_) + 1) - 1);
 }
 
 // Whether what is left of the search, or all that the limit leaves of it, costs more than a sweep. Rows that pass may be
 // far more frequent elsewhere: before a decision pages all over the index are looked at.
 bool FilteredSearch::should_sweep(size_t enough, uint64 limit) {
-    if (best_.size() >= enough || share_ > kOften) return false;
+    bool over = store_.scored() >= limit;
+    if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return false;
     auto all = static_cast<double>(places()), most = static_cast<double>(limit);
     if (all > kSweepLimit * most) return false;
-    bool over = store_.scored() >= limit;
     double left = left_to_score(enough);
-    if (!over && left < all * kTestCost + kRecent) return false;
+    if (!over && left < all * kTestCost) return false;
     if (share_of_all_ < 0) sample();
     double scores = all * share_of_all_;
     if (static_cast<double>(store_.scored()) + scores > most * kOverLimit) return false;
-    return over || left > all * kTestCost + scores * kScoreCost + kRecent;
+    return over || left > all * kTestCost + scores * kScoreCost;
 }
 
 void FilteredSearch::sample() {

@@ -57,6 +57,7 @@ private:
     ArenaVec<Candidate> found_;     // pass, and were not taken
     ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
     size_t beam_ = 1;
+    size_t passed_ = 0;             // of all scored in the graph
     ArenaVec<SlotNumber> tested_;   // pass, and are to be scored
     double share_ = 1;              // of the last nodes scored, how many pass
     double share_of_all_ = -1;      // of all nodes, as far as a sample tells; negative: not looked at yet
