@@ -75,6 +75,34 @@ same_rows('crash');
 $node->safe_psql('postgres', 'VACUUM items');
 index_is_sound('vacuum after a crash');
 
+# ---- row level security: the policy's condition is tested by the index ------------------------------------------
+$node->safe_psql('postgres', q{
+	CREATE TABLE shared (id int PRIMARY KEY, tenant int, v vector(32));
+	INSERT INTO shared SELECT i, least(floor(300 * (abs(hashint4(i)) / 2147483648.0) ^ 3), 299), vec(i) FROM generate_series(1, 6000) i;
+	CREATE INDEX shared_idx ON shared USING hnsw (v vector_l2_ops, tenant);
+	ANALYZE shared;
+	ALTER TABLE shared ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY own ON shared USING (tenant = current_setting('app.tenant')::int);
+	CREATE ROLE customer; GRANT SELECT ON shared TO customer;
+	CREATE TABLE found (tenant int, i int, id int); GRANT ALL ON found TO customer;
+	CREATE FUNCTION ask(n int) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET enable_sort = off AS $$ BEGIN
+		PERFORM set_config('app.tenant', n::text, false);
+		INSERT INTO found SELECT n, i, o.id FROM generate_series(1, 2) i, LATERAL
+			(SELECT id FROM shared ORDER BY v <-> vec(10000000 + n * 2 + i) LIMIT 10) o;
+	END $$;});
+like($node->safe_psql('postgres', "SET ROLE customer; SET app.tenant = 3; SET enable_seqscan = off; SET enable_sort = off;
+	EXPLAIN (COSTS OFF) SELECT id FROM shared ORDER BY v <-> vec(10000001) LIMIT 10"),
+	qr/Index Cond: \(tenant = /, 'the index tests the policy');
+$node->safe_psql('postgres', 'SET ROLE customer; SELECT ask(n) FROM generate_series(0, 299) n');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM found f JOIN shared s USING (id) WHERE s.tenant <> f.tenant'), '0',
+	'no row of another tenant');
+my ($least, $tenants) = split /\|/, $node->safe_psql('postgres', 'SET enable_indexscan = off; SET client_min_messages = warning;
+	WITH truth AS (SELECT n, i, o.id FROM generate_series(0, 299) n, generate_series(1, 2) i, LATERAL
+			(SELECT id FROM shared WHERE tenant = n ORDER BY v <-> vec(10000000 + n * 2 + i) LIMIT 10) o),
+		recall AS (SELECT t.n, count(f.id)::float / count(*) AS r FROM truth t LEFT JOIN found f ON (f.tenant, f.i, f.id) = (t.n, t.i, t.id) GROUP BY 1)
+	SELECT min(r), count(*) FROM recall');
+cmp_ok($least, '>=', 0.95, "recall of each of $tenants tenants, the least: $least");
+
 # ---- codecs, types, and builds beyond memory ------------------------------------------------------------------
 sub rebuilt
 {
