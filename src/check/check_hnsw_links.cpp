@@ -170,9 +170,9 @@ void HnswCheck::each_row(RowCheck& to) {
             const char* problem;
             SlotNumber at;
             each_chunk(number, node->posting, &problem, &at, [&](SlotNumber, HnswPosting* posting) {
-                const auto* entries = reinterpret_cast<const format::HnswPostingEntry*>(posting + 1);
                 for (uint32 j = 0; j < posting->count; j++) {
-                    if (ItemPointerIsValid(&entries[j].tid)) to.add_row({entries[j].tid, 0, number, 0});
+                    ItemPointerData tid = hnsw::entry_at(index_, posting, j)->tid;
+                    if (ItemPointerIsValid(&tid)) to.add_row({tid, 0, number, 0});
                 }
                 return true;
             });

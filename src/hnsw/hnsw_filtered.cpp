@@ -9,10 +9,20 @@ namespace {
 
 bool farther_first(const Candidate& a, const Candidate& b) { return a.key > b.key; }
 
-// A test of attributes costs so much of a score: their lines are read one after the other, and nothing is computed.
-constexpr double kTestCost = 0.15;
+// Of what a search of the graph takes to score a node: the test of a node in a sweep, and the score of one that passes.
+constexpr double kTestCost = 0.05;
+constexpr double kScoreCost = 0.5;
 // An index of more nodes than so many times the limit of scored ones is not gone through as a whole.
-constexpr uint64 kSweepLimit = 100;
+constexpr double kSweepLimit = 100;
+// What a sweep scores beside what the search did may be so much more than the limit.
+constexpr double kOverLimit = 1.25;
+constexpr BlockNumber kSampledBlocks = 64;
+// A search ends when it has scored about so many times the nodes among which as many as it wants pass.
+constexpr double kSurroundings = 8;
+// So many nodes tell how often rows pass.
+constexpr uint64 kFirstLook = 256;
+// Where so many pass there is nothing to gain.
+constexpr double kOften = 0.5;
 // Shares of rows that pass are of about so many nodes.
 constexpr double kRecent = 256;
 
@@ -40,6 +50,7 @@ void FilteredSearch::insert(const Candidate& c) {
     bool passes = store_.may_pass(c.node);
     share_ += ((passes ? 1 : 0) - share_) / kRecent;
     if (passes) {
+        passed_++;
         found_.push_back(c);
         keep_best(c.key);
     }
@@ -62,9 +73,8 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
     while (!frontier_.empty()) {
         size_t enough = wanted();
         if (best_.size() >= enough && frontier_[0].key > best_[enough - 1]) return;
-        bool over = store_.scored() >= limit;
-        if (((over && best_.size() < enough) || sweep_is_cheaper()) && places() <= kSweepLimit * limit) return sweep();
-        if (over) return;
+        if (should_sweep(enough, limit)) return sweep(limit);
+        if (store_.scored() >= limit) return;
         std::pop_heap(frontier_.begin(), frontier_.end(), farther_first);
         SlotNumber node = frontier_.back().node;
         frontier_.pop_back();
@@ -73,40 +83,69 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
     exhausted_ = true;
 }
 
-// Whether what is left of the search, if rows keep passing as they do here, costs more than a test of all nodes.
-bool FilteredSearch::sweep_is_cheaper() const {
-    if (share_ > 0.5) return false;
-    double scored = static_cast<double>(store_.scored());
-    double enough = static_cast<double>(wanted()), have = static_cast<double>(best_.size());
-    if (have >= enough) return false;
-    return scored * (enough / std::max(have, 1.0) - 1) > static_cast<double>(places()) * kTestCost + kRecent;
+// How many nodes a search would still score, if rows keep passing as they did so far.
+double FilteredSearch::left_to_score(size_t enough) const {
+    auto scored = static_cast<double>(store_.scored());
+    return scored * (kSurroundings * static_cast<double>(enough) / (static_cast<double>(passed_) + 1) - 1);
 }
 
-// All nodes that were not scored yet, page by page. What it finds is exact.
-void FilteredSearch::sweep() {
-    for (BlockNumber block = 1; block < blocks_; block++) {
-        CHECK_FOR_INTERRUPTS();
-        sweep_page(block);
+// Whether what is left of the search, or all that the limit leaves of it, costs more than a sweep. Rows that pass may be
+// far more frequent elsewhere: before a decision pages all over the index are looked at.
+bool FilteredSearch::should_sweep(size_t enough, uint64 limit) {
+    bool over = store_.scored() >= limit;
+    if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return false;
+    auto all = static_cast<double>(places()), most = static_cast<double>(limit);
+    if (all > kSweepLimit * most) return false;
+    double left = left_to_score(enough);
+    if (!over && left < all * kTestCost) return false;
+    if (share_of_all_ < 0) sample();
+    double scores = all * share_of_all_;
+    if (static_cast<double>(store_.scored()) + scores > most * kOverLimit) return false;
+    return over || left > all * kTestCost + scores * kScoreCost;
+}
+
+void FilteredSearch::sample() {
+    double live = 1, pass = 0;
+    for (BlockNumber block = 1; block < blocks_; block += 1 + blocks_ / kSampledBlocks) {
+        tested_.clear();
+        live += static_cast<double>(store_.test_block(block, &tested_));
+        pass += static_cast<double>(tested_.size());
     }
+    tested_.clear();
+    share_of_all_ = (pass + 1) / live;
+}
+
+// All nodes that were not scored yet, in file order. What it finds is exact, unless the limit ends it.
+void FilteredSearch::sweep(uint64 limit) {
+    constexpr uint32 kSlotsAhead = 32;
+    constexpr size_t kScoreTogether = 256;
+    BlockNumber ahead = 1 + kSlotsAhead / store_.index().layout.nodes.per_page;
+    auto most = static_cast<uint64>(static_cast<double>(limit) * kOverLimit);
+    tested_.clear();
+    for (BlockNumber block = 1; block < blocks_ && store_.scored() < most; block++) {
+        CHECK_FOR_INTERRUPTS();
+        store_.prefetch_tests(block + ahead);
+        store_.test_block(block, &tested_);
+        if (tested_.size() >= kScoreTogether) score_tested();
+    }
+    score_tested();
     frontier_.clear();
     later_.clear();
     exhausted_ = true;
 }
 
-void FilteredSearch::sweep_page(BlockNumber block) {
-    const HnswIndex& index = store_.index();
-    const SlotShape& nodes = index.layout.nodes;
-    pg::Pin pin{ReadBuffer(index.rel, block)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-    if (!page::has_kind(pin.page(), format::PageKind::nodes)) return;
-    page::check_page(index.rel, block, pin.page(), nodes);
-    for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
-        format::HnswNode* node = node_at(index, pin.page(), i);
-        if (!is_live(node)) continue;
-        SlotNumber number = nodes.number(block, i);
-        if (!store_.node_passes(node, number) || !has_node(index, pin.page(), i)) continue;
-        if (seen_.insert(number)) found_.push_back({store_.score(code_at(index, node)), number});
+void FilteredSearch::score_tested() {
+    size_t fresh = 0;
+    for (SlotNumber node : tested_) {
+        tested_[fresh] = node;
+        fresh += seen_.insert(node);
     }
+    struct {
+        ArenaVec<Candidate>& found;
+        void insert(const Candidate& c) { found.push_back(c); }
+    } pool{found_};
+    store_.score_into(tested_.data(), fresh, pool);
+    tested_.clear();
 }
 
 }  // namespace vext::hnsw

@@ -14,7 +14,7 @@ public:
     // All must outlive the search; the filter is the store's.
     FilteredSearch(HnswStore& store, NodeSet<ArenaVec>& seen, MemoryContext context)
         : store_(store), seen_(seen), blocks_(RelationGetNumberOfBlocks(store.index().rel)), frontier_(context),
-          later_(context), found_(context), best_(context) {}
+          later_(context), found_(context), best_(context), tested_(context) {}
 
     // Goes on until `beam` nodes that pass, and were not taken yet, are known to be the nearest; fewer where most
     // others fail too. At most `limit` nodes are scored, all searches together.
@@ -43,9 +43,11 @@ public:
 private:
     void keep_best(codec::Key key);
     uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
-    bool sweep_is_cheaper() const;
-    void sweep();
-    void sweep_page(BlockNumber block);
+    double left_to_score(size_t enough) const;
+    bool should_sweep(size_t enough, uint64 limit);
+    void sample();
+    void sweep(uint64 limit);
+    void score_tested();
 
     HnswStore& store_;
     NodeSet<ArenaVec>& seen_;
@@ -55,7 +57,10 @@ private:
     ArenaVec<Candidate> found_;     // pass, and were not taken
     ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
     size_t beam_ = 1;
-    double share_ = 1;  // of the last nodes scored, how many pass
+    size_t passed_ = 0;             // of all scored in the graph
+    ArenaVec<SlotNumber> tested_;   // pass, and are to be scored
+    double share_ = 1;              // of the last nodes scored, how many pass
+    double share_of_all_ = -1;      // of all nodes, as far as a sample tells; negative: not looked at yet
     bool exhausted_ = false;
 };
 

@@ -57,13 +57,13 @@ bool HnswStore::may_pass(SlotNumber number) {
 bool HnswStore::chain_passes(SlotNumber chunk, SlotNumber number) {
     constexpr int kMostChunks = 16;
     const SlotShape& shape = index_.layout.postings;
-    BlockNumber blocks = RelationGetNumberOfBlocks(index_.rel);
     for (int i = 0; i < kMostChunks; i++) {
+        if (chunk == kNoSlot) return false;
         // What was seen without a pin may be no number of a chunk.
-        if (chunk == kNoSlot || shape.block(chunk) >= blocks) return false;
-        pg::Pin pin{ReadBuffer(index_.rel, shape.block(chunk))};
+        Buffer buffer = reader_.pin_if(shape.block(chunk), shape);
+        if (buffer == InvalidBuffer) return false;
+        pg::Pin pin{buffer};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        if (!page::has_kind(pin.page(), format::PageKind::postings)) return false;
         auto* posting = reinterpret_cast<format::HnswPosting*>(
             page::slot_at(pin.page(), shape, shape.slot(chunk)));
         if (posting->node != number) return false;
@@ -74,6 +74,54 @@ bool HnswStore::chain_passes(SlotNumber chunk, SlotNumber number) {
         chunk = posting->next;
     }
     return true;
+}
+
+void HnswStore::prefetch_tests(BlockNumber block) {
+    const SlotShape& nodes = index_.layout.nodes;
+    const char* page = reader_.guess(block);
+    if (page == nullptr || nodes.runs) return;
+    uint32 last = static_cast<uint32>(sizeof(HnswNode)) + index_.layout.attribute_bytes - 1;
+    for (uint32 i = 0; i < nodes.per_page; i++) {
+        const char* slot = page + page::kSlotAreaStart + i * nodes.slot_bytes;
+        __builtin_prefetch(slot);
+        __builtin_prefetch(slot + last);
+    }
+}
+
+size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
+    const SlotShape& nodes = index_.layout.nodes;
+    auto* at = const_cast<char*>(page);
+    size_t live = 0;
+    for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(at, nodes, i)) {
+        const HnswNode* node = node_at(index_, at, i);
+        if (!is_live(node) || !has_node(index_, at, i)) continue;
+        live++;
+        SlotNumber number = nodes.number(block, i);
+        if (node_passes(node, number)) passing->push_back(number);
+    }
+    return live;
+}
+
+// Without a pin where a hint says that the page is in memory: the mark of its first node tells, before and after.
+size_t HnswStore::test_block(BlockNumber block, ArenaVec<uint32>* passing) {
+    const SlotShape& nodes = index_.layout.nodes;
+    const char* page = lock_codes_ ? nullptr : reader_.guess(block);
+    if (page != nullptr) {
+        uint32 first = page::first_entry(nodes), mark = mark_of(index_, nodes.number(block, first));
+        const volatile uint32* seen = &node_at(index_, const_cast<char*>(page), first)->mark;
+        size_t before = passing->size();
+        if (*seen == mark) {
+            size_t live = test_page(page, block, passing);
+            pg_read_barrier();
+            if (*seen == mark) return live;
+            passing->resize_uninitialized(before);
+        }
+    }
+    Buffer buffer = reader_.pin_if(block, nodes);
+    if (buffer == InvalidBuffer) return 0;
+    pg::Pin pin{buffer};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    return test_page(static_cast<const char*>(pin.page()), block, passing);
 }
 
 bool HnswStore::find_row(SlotNumber node, int level, LinkRow* row) {

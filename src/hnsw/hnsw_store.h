@@ -63,10 +63,12 @@ public:
         if (ItemPointerIsValid(&node->tid) && passes(node)) return true;
         return node->posting != format::kNoSlot && chain_passes(node->posting, number);
     }
-    codec::Key score(const uint8* code) {
-        scored_++;
-        return key_of(code);
-    }
+
+    // Asks for what test_block() reads, of a block that will be tested soon.
+    void prefetch_tests(BlockNumber block);
+    // Appends the nodes of a block that may have a row that passes: those of all such rows that a snapshot taken before
+    // may see. Gives how many are live.
+    size_t test_block(BlockNumber block, ArenaVec<uint32>* passing);
 
     codec::Key key_of(const uint8* code) const {
         codec::Key key;
@@ -136,6 +138,7 @@ public:
 
 private:
     bool chain_passes(SlotNumber chunk, SlotNumber node);
+    size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
 
     static uint32 usual_bytes(const HnswIndex& index) {
         constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements

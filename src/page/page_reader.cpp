@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pg/guards.h"
+
 namespace vext::page {
 
 uint64 hint_epoch = 1;
@@ -64,6 +66,16 @@ Buffer PageReader::pin(BlockNumber block, const SlotShape& shape) {
         return hint.buffer;
     }
     return pin_slowly(block, shape);
+}
+
+Buffer PageReader::pin_if(BlockNumber block, const SlotShape& shape) {
+    if (hint_of(block).kind != static_cast<uint32>(shape.kind)) {
+        if (!exists(block)) return InvalidBuffer;
+        pg::Pin page{ReadBuffer(index_, block)};
+        pg::ContentLock lock{page.buffer(), BUFFER_LOCK_SHARE};  // somebody may be making the page
+        if (!has_kind(page.page(), shape.kind)) return InvalidBuffer;
+    }
+    return pin(block, shape);
 }
 
 bool PageReader::exists(BlockNumber block) {

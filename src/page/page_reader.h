@@ -32,6 +32,8 @@ public:
 
     // Pins the page of a block, which must be of the shape's kind. ERROR: the index is corrupted.
     Buffer pin(BlockNumber block, const SlotShape& shape);
+    // The same of a block that may be of another kind, or new, or not there: then InvalidBuffer.
+    Buffer pin_if(BlockNumber block, const SlotShape& shape);
 
     // Where the block probably is in memory, or nullptr. Without a pin it may be another page at any moment: good for
     // prefetching, and for reading what may be wrong. (Valgrind is told that nobody may look at unpinned pages.)
