@@ -19,7 +19,7 @@ constexpr size_t kGrowth = 4;
 // With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations;
 // who asks for more than the first batch hands out pays for a wider margin.
 constexpr double kMargin = 1.5;
-constexpr double kWideMargin = 5;
+constexpr double kWideMargin = 3;
 
 // ---- which lists -------------------------------------------------------------------------------------
 
