@@ -13,7 +13,7 @@ namespace {
 
 // Of a batch so many candidates are kept, and of the rows found at most so many handed out: about those farther off the
 // next batch, of four times as many, knows better.
-constexpr size_t kCandidates = 128;
+constexpr size_t kCandidates = 256;
 constexpr size_t kHandedOut = 32;
 constexpr size_t kGrowth = 4;
 // With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations;
