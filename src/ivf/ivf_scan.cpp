@@ -62,8 +62,10 @@ bool widen(Search& s) {
         if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
-        s.keep *= kGrowth;
-        s.hand_out *= kGrowth;
+        if (s.truncated) {
+            s.keep *= kGrowth;
+            s.hand_out *= kGrowth;
+        }
     } else if (s.truncated) {
         s.keep *= kGrowth;
         s.hand_out *= kGrowth;
