@@ -27,7 +27,7 @@ struct Candidate {
 
 struct Result {
     double bound;    // of a row that was looked up: its distance
-    float estimate;  // by the finer code or the row, comparable with those of 1-bit codes
+    float estimate;  // the bound, comparable with estimates of 1-bit codes
     ItemPointerData tid;
 };
 

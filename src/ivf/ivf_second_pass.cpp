@@ -7,8 +7,11 @@
 namespace vext::ivf {
 namespace {
 
-// What an estimate would be if it were exact.
-float as_estimate(const Search& s, codec::Key key) { return s.index.inner_product() ? key : key * key; }
+// What an estimate would be of a row at this distance.
+float as_estimate(const Search& s, double distance) {
+    if (s.index.inner_product()) return static_cast<float>(distance);
+    return static_cast<float>(s.index.metric() == codec::Metric::cosine ? 2 * distance : distance * distance);
+}
 
 void prefetch_vector(Search& s, SlotNumber number) {
     const SlotShape& shape = s.index.layout.vectors;
@@ -34,7 +37,7 @@ void look_closely(Search& s, const Candidate& c) {
     s.index.codec->score(s.query, &code, 1, &key);
     s.counts.scored++;
     float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
-    add_result(s, bound, as_estimate(s, key), vector->tid);
+    add_result(s, bound, as_estimate(s, bound), vector->tid);
 }
 
 // Looks a candidate's row up in the table.
@@ -50,9 +53,7 @@ void look_up(Search& s, const Candidate& c) {
     }
     double distance;
     if (!s.rerank->distance(tid, &distance)) return;
-    bool cosine = s.index.metric() == codec::Metric::cosine;
-    double estimate = cosine ? 2 * distance : s.index.inner_product() ? distance : distance * distance;
-    add_result(s, distance, static_cast<float>(estimate), tid);
+    add_result(s, distance, as_estimate(s, distance), tid);
 }
 
 }  // namespace
