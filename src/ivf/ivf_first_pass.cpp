@@ -128,6 +128,7 @@ void find_results(Search& s) {
     s.best.clear();
     s.results.clear();
     s.cutoff = HUGE_VALF;
+    s.nearest_left = HUGE_VAL;
     s.trim_at = 2 * s.wanted;
     s.truncated = false;
     IvfList next = begin_list(s, s.probes[s.from].list);

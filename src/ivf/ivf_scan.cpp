@@ -78,11 +78,16 @@ bool widen(Search& s) {
 
 // ---- batches -----------------------------------------------------------------------------------------
 
-// How many of the sorted results are handed out now. Those of a batch that left rows out are nearer than these; else
-// further lists may have rows that come before the farther half.
+size_t count_up_to(const Search& s, double bound) {
+    auto beyond = [](double b, const Result& r) { return b < r.bound; };
+    return std::upper_bound(s.results.begin(), s.results.end(), bound, beyond) - s.results.begin();
+}
+
+// How many of the sorted results are handed out now: of a batch that left rows out those that come before these, else
+// the nearer half, since further lists may have rows that come before the others.
 size_t count_certain(const Search& s) {
-    bool last = s.truncated || is_relaxed(s) || s.to == s.limit;
-    return last ? s.results.size() : (s.results.size() + 1) / 2;
+    if (s.truncated) return count_up_to(s, s.nearest_left);
+    return is_relaxed(s) || s.to == s.limit ? s.results.size() : (s.results.size() + 1) / 2;
 }
 
 // The next batch; `results` becomes what to hand out. False when there is none.
@@ -100,19 +105,14 @@ bool next_batch(Search& s) {
     return true;
 }
 
-size_t count_within(const Search& s) {
-    auto beyond = [](double radius, const Result& r) { return radius < r.bound; };
-    return std::upper_bound(s.results.begin(), s.results.end(), s.by.radius, beyond) - s.results.begin();
-}
-
 // The next batch to hand out. Lists near the query may have rows beyond a range while others still have some within:
 // nothing of a range is handed out before a wider batch finds no more of it.
 bool next_results(Search& s) {
     if (!next_batch(s)) return false;
     if (!s.by.has_range) return true;
-    for (size_t n = count_within(s), before = 0; n > before && next_batch(s);) {
+    for (size_t n = count_up_to(s, s.by.radius), before = 0; n > before && next_batch(s);) {
         before = n;
-        n = count_within(s);
+        n = count_up_to(s, s.by.radius);
     }
     return true;
 }

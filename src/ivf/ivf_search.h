@@ -27,7 +27,7 @@ struct Candidate {
 
 struct Result {
     double bound;    // of a row that was looked up: its distance
-    float estimate;  // the bound, comparable with estimates of 1-bit codes
+    float estimate;  // by the finer code or the row, comparable with those of 1-bit codes
     ItemPointerData tid;
 };
 
@@ -56,6 +56,7 @@ struct Search {
     float cutoff = HUGE_VALF;  // its top, once there are so many: rows must look nearer
     bool truncated = false;    // some did not
     ArenaVec<Result> results;  // of the current batch, new ones, in the end by bound
+    double nearest_left = 0;   // the least bound of a row that was scored and left out
     size_t trim_at = 0;        // so many are looked through for those beyond the cutoff
     size_t next_result = 0;
     ArenaVec<uint64> handed_out;  // rows; sorted when a batch begins

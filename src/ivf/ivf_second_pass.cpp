@@ -7,11 +7,8 @@
 namespace vext::ivf {
 namespace {
 
-// What an estimate would be of a row at this distance.
-float as_estimate(const Search& s, double distance) {
-    if (s.index.inner_product()) return static_cast<float>(distance);
-    return static_cast<float>(s.index.metric() == codec::Metric::cosine ? 2 * distance : distance * distance);
-}
+// What an estimate would be if it were exact.
+float as_estimate(const Search& s, codec::Key key) { return s.index.inner_product() ? key : key * key; }
 
 void prefetch_vector(Search& s, SlotNumber number) {
     const SlotShape& shape = s.index.layout.vectors;
@@ -37,7 +34,7 @@ void look_closely(Search& s, const Candidate& c) {
     s.index.codec->score(s.query, &code, 1, &key);
     s.counts.scored++;
     float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
-    add_result(s, bound, as_estimate(s, bound), vector->tid);
+    add_result(s, bound, as_estimate(s, key), vector->tid);
 }
 
 // Looks a candidate's row up in the table.
@@ -53,21 +50,29 @@ void look_up(Search& s, const Candidate& c) {
     }
     double distance;
     if (!s.rerank->distance(tid, &distance)) return;
-    add_result(s, distance, as_estimate(s, distance), tid);
+    bool cosine = s.index.metric() == codec::Metric::cosine;
+    double estimate = cosine ? 2 * distance : s.index.inner_product() ? distance : distance * distance;
+    add_result(s, distance, static_cast<float>(estimate), tid);
 }
 
 }  // namespace
 
 void trim_results(Search& s) {
-    auto beyond = [&](const Result& r) { return r.estimate > s.cutoff; };
+    auto beyond = [&](const Result& r) {
+        if (r.estimate <= s.cutoff) return false;
+        s.nearest_left = std::min(s.nearest_left, r.bound);
+        return true;
+    };
     s.results.resize_uninitialized(std::remove_if(s.results.begin(), s.results.end(), beyond) - s.results.begin());
     s.trim_at = 2 * std::max(s.wanted, s.results.size());
 }
 
 void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
     estimate = std::min(estimate, std::numeric_limits<float>::max());  // an infinite one counts, too
+    bool is_new = !was_handed_out(s, tid);
     if (!(estimate < s.cutoff)) {
         s.truncated = true;
+        if (is_new) s.nearest_left = std::min(s.nearest_left, bound);
         return;
     }
     s.best.push_back(estimate);
@@ -78,7 +83,7 @@ void add_result(Search& s, double bound, float estimate, const ItemPointerData& 
         s.truncated = true;
     }
     if (s.best.size() == s.wanted) s.cutoff = s.best[0];
-    if (!was_handed_out(s, tid)) s.results.push_back({bound, estimate, tid});
+    if (is_new) s.results.push_back({bound, estimate, tid});
     if (s.results.size() >= s.trim_at) trim_results(s);
 }
 
