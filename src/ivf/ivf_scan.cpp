@@ -16,7 +16,7 @@ constexpr size_t kWanted = 32;
 constexpr size_t kWantedWithoutBits = 256;
 constexpr size_t kGrowth = 4;
 // Who asks for more than the first batch finds pays for a wider margin: the rows about its cutoff come next.
-constexpr float kMargin = 1.5;
+constexpr float kMargin = 2;
 constexpr float kWideMargin = 3;
 
 size_t first_wanted(const Search& s) { return s.index.has_bits() ? kWanted : kWantedWithoutBits; }
