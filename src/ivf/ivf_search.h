@@ -19,25 +19,22 @@ struct Probe {
     uint32 list;
 };
 
-// An entry that looks near. Without 1-bit codes both `estimate` and `bound` are the certain bound of the row; with them
-// `estimate` is only that, and `bound` what the row hardly lies below.
+// An entry that looks near: what its row's estimate hardly lies below, and the number of its slot.
 struct Candidate {
-    float estimate;
-    float bound;
+    float lower;
     SlotNumber vector;
-    ItemPointerData tid;
 };
 
 struct Result {
     double bound;    // of a row that was looked up: its distance
-    float estimate;  // as if exact, with 1-bit codes
+    float estimate;  // by the finer code or the row, comparable with those of 1-bit codes
     ItemPointerData tid;
 };
 
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
-        : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
-          results(memory), handed_out(memory), numbers(memory), counts(counted) {}
+        : context(memory), index(opened), reader(opened.rel), probes(memory), best(memory), results(memory),
+          handed_out(memory), candidates(memory), numbers(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -51,17 +48,21 @@ struct Search {
     size_t sorted = 0;
     size_t from = 0, to = 0;  // the probes of the current batch
     size_t limit = 0;         // no further ones
-    size_t keep = 0, hand_out = 0;
+    size_t wanted = 0;        // rows of a batch, those handed out before among them
 
-    ArenaVec<Candidate> candidates;
-    float cutoff = HUGE_VALF;  // candidates must look nearer
+    float margin = 0;         // so many standard deviations beyond the cutoff an estimate may lie
+
+    ArenaVec<float> best;      // a heap of the nearest `wanted` estimates of the batch
+    float cutoff = HUGE_VALF;  // its top, once there are so many: rows must look nearer
     bool truncated = false;    // some did not
-    ArenaVec<float> best;      // a heap of the nearest keys
-    ArenaVec<Result> results;  // of the current batch, by bound
+    ArenaVec<Result> results;  // of the current batch, new ones, in the end by bound
+    double nearest_left = 0;   // the least bound of a row that was scored and left out
+    size_t trim_at = 0;        // so many are looked through for those beyond the cutoff
     size_t next_result = 0;
     ArenaVec<uint64> handed_out;  // rows; sorted when a batch begins
     index::OrderKeeper order;
-    ArenaVec<SlotNumber> numbers;  // working memory
+    ArenaVec<Candidate> candidates;  // working memory: of one list
+    ArenaVec<SlotNumber> numbers;    // likewise, of one page
     BlockNumber next_block = 0;    // of every_row
     index::ScanCounts& counts;
     const index::ScanLimit* stopped_by = nullptr;
@@ -89,11 +90,15 @@ inline void ask_for(Search& s, BlockNumber block) {
 }
 
 // ---- the first pass: ivf_first_pass.cpp
-// The nearest of the rows of lists from..to, by estimate or certain bound, into `candidates`: `keep` of them.
-void find_candidates(Search& s);
+// The nearest rows of lists from..to, `wanted` of them, into `results`: what was not handed out before.
+void find_results(Search& s);
 
 // ---- the second pass: ivf_second_pass.cpp
-// The candidates' certain bounds, into `results`.
-void score_candidates(Search& s);
+// Looks at those of the candidates that may be among the nearest rows.
+void look_at_candidates(Search& s);
+// A row that has been scored.
+void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid);
+// Leaves out what has come to lie beyond the cutoff.
+void trim_results(Search& s);
 
 }  // namespace vext::ivf
