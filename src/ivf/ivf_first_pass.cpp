@@ -39,21 +39,22 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
     float estimates[kBlockRows];
     for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
         IvfBlock* block = block_at(s.index, page, i);
-        if (block->live == 0) continue;
+        uint32 live = entries_to_look_at(s, block);
+        if (live == 0) continue;
         const codec::BitBlock* bits = bits_of(block);
         codec::estimate(s.bits, bits, terms.base, estimates);
-        s.counts.scored += static_cast<uint32>(__builtin_popcount(block->live));
+        s.counts.scored += static_cast<uint32>(__builtin_popcount(live));
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
         for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
         for (uint32 row = 0; count > 0 && row < kBlockRows; row++)
             near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
-        s.truncated |= (near & block->live) != block->live;
-        for (near &= block->live; near != 0; near &= near - 1) {
+        s.truncated |= (near & live) != live;
+        for (near &= live; near != 0; near &= near - 1) {
             auto row = static_cast<uint32>(__builtin_ctz(near));
             if (!(estimates[row] < s.cutoff)) continue;
             float bound = estimates[row] - codec::confidence(bits, row, terms.distance);
-            add_candidate(s, {estimates[row], bound, block->vector[row], {}});
+            add_candidate(s, {estimates[row], bound, block->vector[row], {}, true});
         }
     }
 }
@@ -84,7 +85,7 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
                 // An infinite one is a candidate, too.
                 float estimate = std::min(bound, std::numeric_limits<float>::max());
                 if (estimate < s.cutoff) {
-                    add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid});
+                    add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid, true});
                 } else {
                     s.truncated = true;
                 }
@@ -94,11 +95,11 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
 }
 
 // The rows of a page's entries, for indexes without 1-bit codes.
-void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& numbers) {
+void read_numbers(const Search& s, Page page, ArenaVec<SlotNumber>& numbers) {
     numbers.clear();
-    for (uint32 i = 0; i < index.layout.blocks_per_page; i++) {
-        const IvfBlock* block = block_at(index, page, i);
-        for (uint32 live = block->live; live != 0; live &= live - 1)
+    for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
+        IvfBlock* block = block_at(s.index, page, i);
+        for (uint32 live = entries_to_look_at(s, block); live != 0; live &= live - 1)
             numbers.push_back(block->vector[__builtin_ctz(live)]);
     }
 }
@@ -137,7 +138,7 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
             if (s.index.has_bits()) {
                 scan_bits(s, pin.page(), terms);
             } else {
-                read_numbers(s.index, pin.page(), numbers);
+                read_numbers(s, pin.page(), numbers);
             }
             block = e->next;
         }
@@ -147,15 +148,20 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
 
 }  // namespace
 
-void find_candidates(Search& s) {
+void clear_candidates(Search& s) {
     s.candidates.clear();
-    s.candidates.reserve(2 * s.keep);
     s.cutoff = HUGE_VALF;
     s.truncated = false;
-    IvfList next = begin_list(s, s.probes[s.from].list);
-    for (size_t i = s.from; i < s.to; i++) {
+}
+
+void add_candidates(Search& s, size_t from, size_t to) {
+    if (from == to) return;
+    s.counts.visited += to - from;
+    for (Candidate& c : s.candidates.span()) c.late = false;
+    IvfList next = begin_list(s, s.probes[from].list);
+    for (size_t i = from; i < to; i++) {
         IvfList list = next;
-        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
+        if (i + 1 < to) next = begin_list(s, s.probes[i + 1].list);
         scan_list(s, s.probes[i], list);
     }
     if (s.candidates.size() > s.keep) cut(s);

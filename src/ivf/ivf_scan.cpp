@@ -21,6 +21,11 @@ constexpr size_t kGrowth = 4;
 constexpr double kMargin = 1.5;
 constexpr double kWideMargin = 3;
 
+// Under a filter a search begins with such a part of the lists, and ends when no more than such a share of the nearest
+// rows is from the further half of those it has scanned.
+constexpr size_t kFilteredShare = 32;
+constexpr double kLate = 0.05;
+
 // ---- which lists -------------------------------------------------------------------------------------
 
 void choose_probes(Search& s, const void* elements) {
@@ -43,55 +48,84 @@ void sort_probes(Search& s, size_t end) {
 constexpr index::ScanLimit kOneBatch = {"ivfflat.iterative_scan", "With strict_order it goes on."};
 constexpr index::ScanLimit kMaxProbes = {"ivfflat.max_probes", "A higher limit lets it go on."};
 
-// There are no further lists to scan, by a setting or because these were all.
-bool at_last_probe(Search& s) {
-    if (s.limit < s.probes.size()) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
-    return false;
+// Of a filter that few rows pass, or in a part of the space far from the query, a number of lists says nothing. A batch
+// goes on until the nearest rows, as many as it may hand out, hardly change any more: of those that twice as many lists
+// have brought there are so few among them.
+bool is_settled(Search& s) {
+    if (!s.filter.filters() || s.to == s.limit) return true;
+    size_t n = s.handed_out.size() + s.hand_out;
+    if (s.candidates.size() < n) return false;
+    auto nearer = [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; };
+    std::nth_element(s.candidates.begin(), s.candidates.begin() + n - 1, s.candidates.end(), nearer);
+    auto is_late = [](const Candidate& c) { return c.late; };
+    auto late = std::count_if(s.candidates.begin(), s.candidates.begin() + n, is_late);
+    return static_cast<double>(late) <= kLate * static_cast<double>(s.hand_out);
 }
 
-// Which lists the next batch scans, and how closely; false when there is nothing left.
-bool widen(Search& s) {
-    size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
-    if (s.keep == 0) {
-        size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
-        s.limit = std::min(std::max(probes, most), s.probes.size());
-        s.to = probes;
-        s.keep = kCandidates;
-        s.hand_out = kHandedOut;
-    } else if (!is_relaxed(s)) {
-        if (!s.truncated && s.to == s.limit) return at_last_probe(s);
-        // The same lists again, with as many new ones: what they hold may come before what is left.
-        s.to = std::min(s.to * 2, s.limit);
-        if (s.truncated) {
-            s.keep *= kGrowth;
-            s.hand_out *= kGrowth;
-        }
-    } else if (s.truncated) {
-        s.keep *= kGrowth;
-        s.hand_out *= kGrowth;
-    } else if (s.to < s.limit) {
-        s.from = s.to;
-        s.to = std::min(s.from + probes, s.limit);
-        s.keep = kCandidates;
-        s.hand_out = kHandedOut;
-    } else {
-        return at_last_probe(s);
-    }
+// The lists again, as more of their rows are to be kept than before.
+void scan_again(Search& s) {
+    clear_candidates(s);
+    s.keep *= kGrowth;
+    s.hand_out *= kGrowth;
+    add_candidates(s, s.from, s.from + (s.to - s.from) / 2);
+    add_candidates(s, s.from + (s.to - s.from) / 2, s.to);
+}
+
+void scan_further(Search& s, size_t to) {
+    size_t from = s.to;
+    s.to = std::min(to, s.limit);
     sort_probes(s, s.to);
-    return true;
+    add_candidates(s, from, s.to);
 }
 
 // ---- batches -----------------------------------------------------------------------------------------
 
+void first_candidates(Search& s) {
+    size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
+    size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
+    s.limit = std::min(std::max(probes, most), s.probes.size());
+    s.keep = kCandidates;
+    s.hand_out = kHandedOut;
+    s.candidates.reserve(2 * kCandidates);
+    scan_further(s, s.filter.filters() ? std::max(probes, s.probes.size() / kFilteredShare) : probes);
+}
+
+// The candidates of the next batch; false when there is nothing left.
+bool next_candidates(Search& s) {
+    if (s.keep == 0) {
+        if (s.probes.empty()) return false;
+        first_candidates(s);
+    } else if (s.truncated) {
+        scan_again(s);
+        // Strict order: what as many new lists hold may come before what is left.
+        if (!has_batches_apart(s) && !s.filter.filters()) scan_further(s, 2 * s.to);
+    } else if (s.to == s.limit) {
+        if (s.limit < s.probes.size()) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
+        return false;
+    } else if (has_batches_apart(s)) {
+        s.keep = kCandidates;
+        s.hand_out = kHandedOut;
+        clear_candidates(s);
+        s.from = s.to;
+        scan_further(s, s.to + static_cast<size_t>(settings.probes));
+    } else if (s.filter.filters()) {
+        s.hand_out *= kGrowth;
+    } else {
+        scan_further(s, 2 * s.to);
+    }
+    while (!is_settled(s)) scan_further(s, 2 * s.to);
+    return true;
+}
+
 // How many of the sorted results are handed out now: those that hardly any row that was cut off, or is in further
 // lists, would come before.
 size_t count_certain(const Search& s) {
-    if (!s.truncated) {
-        bool last = is_relaxed(s) || s.to == s.limit;
+    if (!hands_out_few(s)) {
+        bool last = has_batches_apart(s) || s.to == s.limit;
         return last ? s.results.size() : (s.results.size() + 1) / 2;
     }
     size_t n = std::min(s.results.size(), s.hand_out);
-    if (!s.index.has_bits()) return n;
+    if (!s.truncated || !s.index.has_bits()) return n;
     double deviations = 0;
     for (const Candidate& c : s.candidates) deviations += c.estimate - c.bound;
     double margin = s.keep == kCandidates ? kMargin : kWideMargin;
@@ -103,11 +137,9 @@ size_t count_certain(const Search& s) {
 
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
-    if (!widen(s)) return false;
+    if (!next_candidates(s)) return false;
     s.counts.batches++;
-    s.counts.visited += s.to - s.from;
     s.next_result = 0;
-    find_candidates(s);
     score_candidates(s);
     s.results.resize_uninitialized(count_certain(s));
     return true;
@@ -198,7 +230,8 @@ Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
     index::Target target = index::read_target(scan);
-    if (target.nothing) return s;  // there are no probes
+    s->filter.compile(scan);
+    if (target.nothing || s->filter.never()) return s;  // there are no probes
     s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
@@ -227,7 +260,9 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
         if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
         return false;
     }
-    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
+    // Pages of rows have no attributes: where all rows are read, the executor tests the filter.
+    bool rechecks = s.filter.rechecks() || (s.by.every_row && s.filter.filters());
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, rechecks}, s.by, row->bound);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "pg/postgres.h"
 
 #include "codec/rabitq.h"
+#include "index/attribute_filter.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
 #include "ivf/ivf_am.h"
@@ -26,7 +27,9 @@ struct Candidate {
     float bound;
     SlotNumber vector;
     ItemPointerData tid;
+    bool late;  // from the lists that were scanned last
 };
+static_assert(sizeof(Candidate) == 20);
 
 struct Result {
     double bound;    // of a row that was looked up: its distance
@@ -37,7 +40,7 @@ struct Result {
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
-          results(memory), handed_out(memory), numbers(memory), counts(counted) {}
+          results(memory), handed_out(memory), numbers(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -49,7 +52,7 @@ struct Search {
     double norm_sq = 0;      // of the query
     ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
     size_t sorted = 0;
-    size_t from = 0, to = 0;  // the probes of the current batch
+    size_t from = 0, to = 0;  // the probes that candidates are from
     size_t limit = 0;         // no further ones
     size_t keep = 0, hand_out = 0;
 
@@ -63,6 +66,7 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<SlotNumber> numbers;  // working memory
     BlockNumber next_block = 0;    // of every_row
+    index::AttributeFilter filter;
     index::ScanCounts& counts;
     const index::ScanLimit* stopped_by = nullptr;
 
@@ -76,11 +80,22 @@ struct Search {
 
 inline IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
 
-// Whether batches come one list after the other, in whatever order. (What is left of a range is not seen that way.)
+// Whether a row may be handed out after one that is farther away.
 inline bool is_relaxed(const Search& s) { return mode() == IterativeScan::relaxed_order && !s.by.has_range; }
+// Whether batches are of different lists. (What is left of a range, or passes a filter, is not seen that way.)
+inline bool has_batches_apart(const Search& s) { return is_relaxed(s) && !s.filter.filters(); }
+
+// Whether a batch hands out no more than `hand_out` rows: what it knows of others is not enough.
+inline bool hands_out_few(const Search& s) { return s.truncated || (s.filter.filters() && s.to < s.limit); }
 
 inline uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;
+}
+
+// The entries of a block that are in use and pass the filter.
+inline uint32 entries_to_look_at(const Search& s, IvfBlock* block) {
+    if (block->live == 0 || !s.filter.filters()) return block->live;
+    return s.filter.passing(attributes_of(s.index, block), block->live);
 }
 
 // Asks the disk for a page that this backend has not seen in memory yet.
@@ -89,8 +104,10 @@ inline void ask_for(Search& s, BlockNumber block) {
 }
 
 // ---- the first pass: ivf_first_pass.cpp
-// The nearest of the rows of lists from..to, by estimate or certain bound, into `candidates`: `keep` of them.
-void find_candidates(Search& s);
+// Forgets the candidates there are.
+void clear_candidates(Search& s);
+// Adds rows of further lists; the nearest are kept, by estimate or certain bound, `keep` of all.
+void add_candidates(Search& s, size_t from, size_t to);
 
 // ---- the second pass: ivf_second_pass.cpp
 // The candidates' certain bounds, into `results`.

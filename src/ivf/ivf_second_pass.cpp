@@ -21,13 +21,10 @@ bool was_handed_out(const Search& s, const ItemPointerData& tid) {
     return std::binary_search(s.handed_out.begin(), s.handed_out.end(), number_of(tid));
 }
 
-void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
-    if (!was_handed_out(s, tid)) s.results.push_back({bound, estimate, tid});
-}
-
-// A row's place among the nearest.
+// A row's place among the nearest that were not handed out.
 void rank_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
-    add_result(s, bound, estimate, tid);
+    if (was_handed_out(s, tid)) return;
+    s.results.push_back({bound, estimate, tid});
     s.best.push_back(estimate);
     std::push_heap(s.best.begin(), s.best.end());
     if (s.best.size() > s.hand_out) {
@@ -78,7 +75,7 @@ void look_at_nearest(Search& s) {
     for (const Candidate& c : s.candidates) ask_for(s, s.index.layout.vectors.block(c.vector));
     for (size_t i = 0; i < s.candidates.size(); i++) {
         const Candidate& c = s.candidates[i];
-        if (s.truncated && s.best.size() == s.hand_out && c.bound > s.best[0]) break;
+        if (hands_out_few(s) && s.best.size() == s.hand_out && c.bound > s.best[0]) break;
         if ((i & 0x3F) == 0) CHECK_FOR_INTERRUPTS();
         if (s.rerank == nullptr && i + kAhead < s.candidates.size())
             prefetch_vector(s, s.candidates[i + kAhead].vector);
@@ -98,7 +95,9 @@ void score_candidates(Search& s) {
     if (s.index.has_bits()) {
         look_at_nearest(s);
     } else {
-        for (const Candidate& c : s.candidates) add_result(s, c.bound, c.estimate, c.tid);
+        for (const Candidate& c : s.candidates) {
+            if (!was_handed_out(s, c.tid)) s.results.push_back({c.bound, c.estimate, c.tid});
+        }
     }
     std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
         return a.bound != b.bound ? a.bound < b.bound : number_of(a.tid) < number_of(b.tid);
