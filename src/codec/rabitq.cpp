@@ -129,20 +129,19 @@ BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table) {
     return {table - 4 * bits, bits / 4, 2 * step, static_cast<float>(2 * lowest - sum)};
 }
 
-void estimate(const BitQuery& query, const BitBlock* block, float base, float* estimates) {
+void estimate(const BitQuery& query, const BitBlock* block, float base, float slack, float* estimates) {
     uint32_t sums[kBlockRows];
     simd::active->sum_nibbles(codes_of(block), query.table, query.groups, sums);
     for (uint32_t i = 0; i < kBlockRows; i++) {
         float signs = query.slope * static_cast<float>(static_cast<int32_t>(sums[i])) + query.offset;
-        float e = base + block->add[i] + widen(block->scale[i]) * signs;
+        float e = base + block->add[i] + widen(block->scale[i]) * signs -
+                  slack * widen(block->error[i]);
         // NaN counts as far away.
         e = e < kLargest ? e : kLargest;
         estimates[i] = e > -kLargest ? e : -kLargest;
     }
 }
 
-float confidence(const BitBlock* block, uint32_t row, float distance) {
-    return kDeviations * widen(block->error[row]) * distance;
-}
+float deviation(const BitBlock* block, uint32_t row) { return widen(block->error[row]); }
 
 }  // namespace vext::codec

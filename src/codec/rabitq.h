@@ -57,13 +57,11 @@ struct BitQuery {
 // `table` has 4 * bits bytes.
 BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table);
 
-// Estimates for the rows of a block; `base` is |q - c|^2, or -<q, c>. Never NaN or infinite.
-void estimate(const BitQuery& query, const BitBlock* block, float base, float* estimates);
+// Estimates for the rows of a block, each less `slack` of its deviations; `base` is |q - c|^2, or -<q, c>, and `slack` a
+// number of standard deviations times |q - c|. Never NaN or infinite.
+void estimate(const BitQuery& query, const BitBlock* block, float base, float slack, float* estimates);
 
-inline constexpr float kDeviations = 3;
-
-// How far below its estimate a row's true value lies with a probability of about 1 in 700 (three standard deviations);
-// `distance` is |q - c|.
-float confidence(const BitBlock* block, uint32_t row, float distance);
+// The standard deviation of a row's estimate where |q - c| is 1.
+float deviation(const BitBlock* block, uint32_t row);
 
 }  // namespace vext::codec

@@ -20,27 +20,23 @@ struct Probe {
     uint32 list;
 };
 
-// An entry that looks near. Without 1-bit codes both `estimate` and `bound` are the certain bound of the row; with them
-// `estimate` is only that, and `bound` what the row hardly lies below.
+// An entry that looks near: what its row's estimate hardly lies below, and the number of its slot.
 struct Candidate {
-    float estimate;
-    float bound;
+    float lower;
     SlotNumber vector;
-    ItemPointerData tid;
-    bool late;  // from the lists that were scanned last
 };
-static_assert(sizeof(Candidate) == 20);
 
 struct Result {
     double bound;    // of a row that was looked up: its distance
-    float estimate;  // as if exact, with 1-bit codes
+    float estimate;  // by the finer code or the row, comparable with those of 1-bit codes
     ItemPointerData tid;
+    bool late;  // from the further half of the lists
 };
 
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
-        : context(memory), index(opened), reader(opened.rel), probes(memory), candidates(memory), best(memory),
-          results(memory), handed_out(memory), numbers(memory), filter(memory), counts(counted) {}
+        : context(memory), index(opened), reader(opened.rel), probes(memory), best(memory), results(memory),
+          handed_out(memory), candidates(memory), numbers(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -52,19 +48,24 @@ struct Search {
     double norm_sq = 0;      // of the query
     ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
     size_t sorted = 0;
-    size_t from = 0, to = 0;  // the probes that candidates are from
+    size_t from = 0, to = 0;  // the probes of the current batch
     size_t limit = 0;         // no further ones
-    size_t keep = 0, hand_out = 0;
+    bool late = false;        // the list at hand is in their further half
+    size_t wanted = 0;        // rows of a batch, those handed out before among them
 
-    ArenaVec<Candidate> candidates;
-    float cutoff = HUGE_VALF;  // candidates must look nearer
+    float margin = 0;         // so many standard deviations beyond the cutoff an estimate may lie
+
+    ArenaVec<float> best;      // a heap of the nearest `wanted` estimates of the batch
+    float cutoff = HUGE_VALF;  // its top, once there are so many: rows must look nearer
     bool truncated = false;    // some did not
-    ArenaVec<float> best;      // a heap of the nearest keys
-    ArenaVec<Result> results;  // of the current batch, by bound
+    ArenaVec<Result> results;  // of the current batch, new ones, in the end by bound
+    double nearest_left = 0;   // the least bound of a row that was scored and left out
+    size_t trim_at = 0;        // so many are looked through for those beyond the cutoff
     size_t next_result = 0;
     ArenaVec<uint64> handed_out;  // rows; sorted when a batch begins
     index::OrderKeeper order;
-    ArenaVec<SlotNumber> numbers;  // working memory
+    ArenaVec<Candidate> candidates;  // working memory: of one list
+    ArenaVec<SlotNumber> numbers;    // likewise, of one page
     BlockNumber next_block = 0;    // of every_row
     index::AttributeFilter filter;
     index::ScanCounts& counts;
@@ -85,9 +86,6 @@ inline bool is_relaxed(const Search& s) { return mode() == IterativeScan::relaxe
 // Whether batches are of different lists. (What is left of a range, or passes a filter, is not seen that way.)
 inline bool has_batches_apart(const Search& s) { return is_relaxed(s) && !s.filter.filters(); }
 
-// Whether a batch hands out no more than `hand_out` rows: what it knows of others is not enough.
-inline bool hands_out_few(const Search& s) { return s.truncated || (s.filter.filters() && s.to < s.limit); }
-
 inline uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;
 }
@@ -104,13 +102,17 @@ inline void ask_for(Search& s, BlockNumber block) {
 }
 
 // ---- the first pass: ivf_first_pass.cpp
-// Forgets the candidates there are.
-void clear_candidates(Search& s);
-// Adds rows of further lists; the nearest are kept, by estimate or certain bound, `keep` of all.
-void add_candidates(Search& s, size_t from, size_t to);
+// The nearest rows of lists from..to, `wanted` of them, into `results`: what was not handed out before.
+void find_results(Search& s);
+// Adds those of further lists, up to `to`.
+void find_further(Search& s, size_t to);
 
 // ---- the second pass: ivf_second_pass.cpp
-// The candidates' certain bounds, into `results`.
-void score_candidates(Search& s);
+// Looks at those of the candidates that may be among the nearest rows.
+void look_at_candidates(Search& s);
+// A row that has been scored.
+void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid);
+// Leaves out what has come to lie beyond the cutoff.
+void trim_results(Search& s);
 
 }  // namespace vext::ivf

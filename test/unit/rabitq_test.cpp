@@ -105,14 +105,14 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
         auto query = codec::prepare_bits(rotate(q).data(), b.bits, table.data());
         float estimates[codec::kBlockRows];
         double base = inner_product ? -dot(q, c) : distance * distance;
-        codec::estimate(query, b.block, float(base), estimates);
+        codec::estimate(query, b.block, float(base), 0, estimates);
         for (uint32_t i = 0; i < codec::kBlockRows; i++) {
             double truth = -dot(q, rows[i]);
             if (!inner_product) {
                 truth = 0;
                 for (uint32_t d = 0; d < dim; d++) truth += std::pow(double(q[d]) - rows[i][d], 2);
             }
-            double deviation = codec::confidence(b.block, i, float(distance)) / 3;
+            double deviation = codec::deviation(b.block, i) * distance;
             if (!(deviation > 0)) continue;
             double error = (estimates[i] - truth) / deviation;
             sum += error;
@@ -142,7 +142,7 @@ void size_of_error() {
         auto f = codec::encode_bits(rotated.data(), zero.data(), dim, b.bits, true, scratch.data(), code.data());
         codec::put_row(b.block, b.bits, 0, f, code.data());
         double expected = std::sqrt(M_PI / 2 - 1) * std::sqrt(dot(x, x)) / std::sqrt(double(dim));
-        CHECK(std::fabs(codec::confidence(b.block, 0, 1) / 3 / expected - 1) < 0.2);
+        CHECK(std::fabs(codec::deviation(b.block, 0) / expected - 1) < 0.2);
     }
 }
 
@@ -188,7 +188,7 @@ void extremes() {
             auto query = codec::prepare_bits(q.data(), b.bits, table.data());
             float estimates[32];
             for (float base : {0.0f, size * size, -size * size}) {
-                codec::estimate(query, b.block, base, estimates);
+                codec::estimate(query, b.block, base, 0, estimates);
                 CHECK(std::isfinite(estimates[0]) && std::isfinite(estimates[31]));
             }
         }
