@@ -40,9 +40,10 @@ public:
     }
 
     // Makes the row an entry of a block.
-    void put(IvfBlock* block, uint32 row, SlotNumber vector) const {
+    void put(IvfBlock* block, uint32 row, SlotNumber vector, const index::RowAttributes& attributes) const {
         block->live |= 1u << row;
         block->vector[row] = vector;
+        put_attributes(index_, block, row, attributes);
         if (index_.has_bits()) codec::put_row(bits_of(block), index_.meta.bits, row, factors_, bits_);
     }
 
