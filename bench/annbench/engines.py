@@ -16,6 +16,8 @@ class Engine:
     least_knob: Callable[[int], int] = lambda k: k      # the smallest value that can fill LIMIT k
     most_knob: Callable[[object], int] = lambda options: 1000
     iterative: dict = field(default_factory=dict)       # settings of a scan that goes on beyond its first candidates
+    attributes: bool = False            # its index can have the columns of a filter in it
+    unbounded: dict = field(default_factory=dict)       # an iterative scan that nothing ends before the LIMIT is filled
     preload: str = ''                   # for shared_preload_libraries, where an engine insists on it
 
 
@@ -26,7 +28,8 @@ def hnsw(name, extension, quantization=None, by_option=False):
         given = [f'm = {options.m}', f'ef_construction = {options.ef_construction}'] if options.ef_construction else []
         given += [f'quantization = {chosen}'] if chosen else []
         return f'USING hnsw (embedding vector_{metric}_ops)' + (f" WITH ({', '.join(given)})" if given else '')
-    return Engine(name, (extension,), clause, lambda ef: {'hnsw.ef_search': ef}, iterative={'hnsw.iterative_scan': 'strict_order'})
+    return Engine(name, (extension,), clause, lambda ef: {'hnsw.ef_search': ef}, iterative={'hnsw.iterative_scan': 'strict_order'},
+                  attributes=extension == 'vectorext', unbounded={'hnsw.max_scan_tuples': 2**31 - 1, 'hnsw.scan_mem_multiplier': 100})
 
 
 def lists(options):
@@ -39,7 +42,7 @@ def ivfflat(name, extension, by_option=False):
         more = f', quantization = {options.quantization}' if by_option and options.quantization else ''
         return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {lists(options)}{more})'
     return Engine(name, (extension,), clause, lambda probes: {'ivfflat.probes': probes, 'enable_seqscan': 'off'}, 'ivfflat', 'probes', lambda k: 1, lists,
-                  {'ivfflat.iterative_scan': 'relaxed_order'})
+                  {'ivfflat.iterative_scan': 'relaxed_order'}, attributes=extension == 'vectorext')
 
 
 def vchordrq(name, per_list, epsilon):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .report import middle, over as ratio_of, shown
 
-SETTINGS = ('ef_construction', 'workers', 'LIMIT', 'clients', 'recall', 'rows')     # what tells records of one engine apart
+SETTINGS = ('ef_construction', 'workers', 'LIMIT', 'clients', 'recall', 'rows', 'filter')     # what tells records of one engine apart
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ FIGURES = (
       for run in ('wide-768', 'wide-768-plain', 'wide-1536', 'wide-1536-plain') for limit in (10, 100)),
     Figure('memory of one scan, kB', 'debian-conditions', 'memory', OURS, 'kB then'),
     Figure('memory of one scan: executor, reorder queue included, kB', 'debian-conditions', 'memory', OURS, 'of it in the executor, kB'),
+    *(figure for run in ('debian-filters', 'synthetic-1M-128-filters') for figure in (
+        *(Figure(f'{n} %, {kind}: QPS against pgvector\'s iterative scan', run, 'filter', dict(filter=f'{kind} {n} %', way='vectorext'), "times the iterative scan of pgvector", 5.0)
+          for n in (10, 1) for kind in ('random', 'near', 'far')),
+        Figure('recall under a filter, default settings', run, 'filter', dict(way='vectorext'), 'recall', 0.95),
+        Figure('QPS against the better of an iterative scan and a btree', run, 'filter', dict(way='vectorext'), 'times the better of both', 0.83))),
     Figure('default build against pgvector\'s default build, times faster', 'debian-defaults', 'build', OURS, 's', 2.5, PEER, faster=True),
     Figure('recall at ef_search 40 of the default build', 'debian-defaults', 'sweep', OURS | ONE | dict(value=40), 'recall', 0.955),
     *set_of('ivfflat-debian', 25.0, 25.0, 0.33, 4.0, IVF, PEER_IVF), *set_of('ivfflat-1M-128', 15.0, 15.0, None, 4.0, IVF, PEER_IVF),

@@ -1,4 +1,4 @@
-"""Plots of one report, where matplotlib is installed: recall against QPS, build time, index size."""
+"""Plots of one report, where matplotlib is installed: recall against QPS, build time, index size, filters."""
 import os
 import statistics
 
@@ -54,4 +54,22 @@ def draw(out, results):
                 ax.set(ylabel=label, title=', '.join(f'{k} {v}' for k, v in key))
                 ax.title.set_fontsize(9)
             save(fig, name)
+    records = tables.get('filter')
+    if records:
+        names = list(dict.fromkeys(r['filter'] for r in records))
+        fig, ax = plt.subplots(figsize=(11, 5))
+        for (way,), rs in panels(records, 'way').items():
+            best = {}       # of an engine's points the quickest that finds enough; hollow where none does
+            for r in rs:
+                enough, speed = r['recall'] >= 0.95, statistics.median(r['QPS'])
+                if (enough, speed) > best.get(r['filter'], (False, 0)):
+                    best[r['filter']] = (enough, speed)
+            xs = [names.index(f) for f in best]
+            line, = ax.plot(xs, [q for _, q in best.values()], label=way[1])
+            ax.scatter(xs, [q for _, q in best.values()], edgecolors=line.get_color(), facecolors=[line.get_color() if enough else 'white' for enough, _ in best.values()], zorder=3)
+        ax.set(ylabel='queries a second at recall 0.95 or more (hollow: less)', yscale='log')
+        ax.set_xticks(range(len(names)), names, rotation=35, ha='right')
+        ax.grid(True, which='both', alpha=0.3)
+        ax.legend()
+        save(fig, 'filter.png')
     return drawn

@@ -14,6 +14,7 @@ TITLES = dict(
     insert=('Inserts', 'Single-row inserts into the finished index, one client, synchronous_commit = off, full_page_writes = off. WAL is that of the index.'),
     update=('Updates of a column that is in no index', 'Beside it the same table with a btree in the place of the vector index.'),
     vacuum=('Vacuum', 'A random half of the rows deleted; VACUUM; recall beside that of a fresh index of the same half; rows inserted again.'),
+    filter=('Filters', 'Other ways: the same query by pgvector\'s iterative scan, without bounds, at the smallest ef_search that reaches the recall of 0.95 (or its best), and by a btree and a sort.'),
     copy=('COPY', 'Server side, no index.'),
 )
 
@@ -136,6 +137,16 @@ class Report:
         self.add('memory', results, lambda m, ref: [{
             f'kB after {self.o.k} rows': m['first'] >> 10, 'rows fetched then': m['fetched'], 'kB then': m['last'] >> 10, 'of it in the executor, kB': m['executor'] >> 10,
             'resident, kB': m['resident'] >> 10, 'largest contexts': m['largest']}])
+
+    def filter(self, rows):
+        for one in rows:
+            ours, fellows = one['engine'] != self.ref, [r for r in rows if r['filter'] == one['filter'] and r['engine'] == self.ref]
+            best = {kind: max((r for r in fellows if (r['knob'] is None) == (kind == 'sort') and r['recall'] >= min(0.95, max(x['recall'] for x in fellows if (x['knob'] is None) == (kind == 'sort')))),
+                              key=lambda r: middle(r['qps']), default=None) for kind in ('iterative', 'sort')}
+            times = {k: over(one['qps'], b['qps']) if ours and b else None for k, b in best.items()}
+            better = min(times.values(), key=lambda t: middle(t)) if None not in times.values() else None
+            self.tables.setdefault('filter', []).append({'filter': one['filter'], 'rows that pass, %': 100 * one['share'], 'engine': one['engine'], 'way': one['way'], 'plan': one['plan'], 'knob': one['knob'] or 'default', 'recall': one['recall'],
+                                                         'QPS': one['qps'], self.times('times the iterative scan of'): times['iterative'], 'times a btree and a sort': times['sort'], 'times the better of both': better})
 
     def copy(self, copied):
         self.add('copy', copied, lambda c, ref: [{'what': way, 's': s, self.times('times faster than'): ref and over(ref[way], s)} for way, s in c.items()])

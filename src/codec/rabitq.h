@@ -39,8 +39,8 @@ struct BitFactors {
 
 // `x` and `c` are rotated (dims: rotated_dims), and so is what queries are prepared from. For estimates of |q - x|^2
 // all three may be less a common vector, which keeps the tables of queries fine; `inner_product`: for estimates of -<q,
-// x>. Writes the code, a bit per dimension, bits / 8 bytes. Destroys x; `scratch` has dims floats.
-BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
+// x>. Writes the code, a bit per dimension, bits / 8 bytes.
+BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
                        uint8_t* code);
 
 void put_row(BitBlock* block, uint32_t bits, uint32_t row, const BitFactors& factors, const uint8_t* code);
@@ -57,13 +57,11 @@ struct BitQuery {
 // `table` has 4 * bits bytes.
 BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table);
 
-// Estimates for the rows of a block; `base` is |q - c|^2, or -<q, c>. Never NaN or infinite.
-void estimate(const BitQuery& query, const BitBlock* block, float base, float* estimates);
+// Estimates for the rows of a block, each less `slack` of its deviations; `base` is |q - c|^2, or -<q, c>, and `slack` a
+// number of standard deviations times |q - c|. Never NaN or infinite.
+void estimate(const BitQuery& query, const BitBlock* block, float base, float slack, float* estimates);
 
-inline constexpr float kDeviations = 3;
-
-// How far below its estimate a row's true value lies with a probability of about 1 in 700 (three standard deviations);
-// `distance` is |q - c|.
-float confidence(const BitBlock* block, uint32_t row, float distance);
+// The standard deviation of a row's estimate where |q - c| is 1.
+float deviation(const BitBlock* block, uint32_t row);
 
 }  // namespace vext::codec

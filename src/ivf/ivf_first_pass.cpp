@@ -1,59 +1,41 @@
 // The first pass of a search: all rows of the lists, by 1-bit codes where there are any.
-#include <algorithm>
-#include <limits>
 
 #include "ivf/ivf_search.h"
 
 namespace vext::ivf {
 namespace {
 
-// Keeps the nearest of the candidates.
-void cut(Search& s) {
-    auto nearer = [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; };
-    std::nth_element(s.candidates.begin(), s.candidates.begin() + s.keep, s.candidates.end(), nearer);
-    s.cutoff = s.candidates[s.keep].estimate;
-    s.candidates.resize_uninitialized(s.keep);
-    s.truncated = true;
-}
-
-void add_candidate(Search& s, const Candidate& c) {
-    s.candidates.push_back(c);
-    if (s.candidates.size() == 2 * s.keep) cut(s);
-}
-
-// What estimates of a list have in common: |q - c|, and the part that does not depend on the row.
+// What estimates of a list have in common: the part that does not depend on the row, and |q - c| by the margin.
 struct ListTerms {
-    float distance, base;
+    float base, slack;
 };
 
 ListTerms terms_of(const Search& s, const Probe& probe, const IvfList& list) {
-    if (!s.index.inner_product()) return {probe.key, probe.key * probe.key};
+    if (!s.index.inner_product()) return {probe.key * probe.key, s.margin * probe.key};
     // `key` is the distance to the query scaled to length one.
     double norm = std::sqrt(s.norm_sq), scale = list.scale;
     double dot = scale * norm * (1 + list.norm_sq - static_cast<double>(probe.key) * probe.key) / 2;
     double distance_sq = std::max(0.0, s.norm_sq + scale * scale * list.norm_sq - 2 * dot);
-    return {static_cast<float>(std::sqrt(distance_sq)), static_cast<float>(-dot)};
+    return {static_cast<float>(-dot), s.margin * static_cast<float>(std::sqrt(distance_sq))};
 }
 
 void scan_bits(Search& s, Page page, const ListTerms& terms) {
-    float estimates[kBlockRows];
+    float lower[kBlockRows];
     for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
         IvfBlock* block = block_at(s.index, page, i);
-        if (block->live == 0) continue;
-        const codec::BitBlock* bits = bits_of(block);
-        codec::estimate(s.bits, bits, terms.base, estimates);
-        s.counts.scored += static_cast<uint32>(__builtin_popcount(block->live));
+        uint32 live = entries_to_look_at(s, block);
+        if (live == 0) continue;
+        codec::estimate(s.bits, bits_of(block), terms.base, terms.slack, lower);
+        s.counts.scored += static_cast<uint32>(__builtin_popcount(live));
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
-        for (uint32 row = 0; row < kBlockRows; row++) count += estimates[row] < s.cutoff;
+        for (uint32 row = 0; row < kBlockRows; row++) count += lower[row] < s.cutoff;
         for (uint32 row = 0; count > 0 && row < kBlockRows; row++)
-            near |= static_cast<uint32>(estimates[row] < s.cutoff) << row;
-        s.truncated |= (near & block->live) != block->live;
-        for (near &= block->live; near != 0; near &= near - 1) {
+            near |= static_cast<uint32>(lower[row] < s.cutoff) << row;
+        s.truncated |= (near & live) != live;
+        for (near &= live; near != 0; near &= near - 1) {
             auto row = static_cast<uint32>(__builtin_ctz(near));
-            if (!(estimates[row] < s.cutoff)) continue;
-            float bound = estimates[row] - codec::confidence(bits, row, terms.distance);
-            add_candidate(s, {estimates[row], bound, block->vector[row], {}});
+            s.candidates.push_back({lower[row], block->vector[row]});
         }
     }
 }
@@ -70,7 +52,7 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
         pg::Pin pin{s.reader.pin(block, shape)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
         while (i < n && shape.block(numbers[i]) == block) {
-            size_t batch = 0, first = i;
+            size_t batch = 0;
             for (; i < n && batch < kBatch && shape.block(numbers[i]) == block; i++) {
                 IvfVector* vector = vector_at(s.index, pin.page(), shape.slot(numbers[i]));
                 if (vector->flags == 0) continue;  // removed since its entry was read
@@ -81,24 +63,18 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
             s.counts.scored += batch;
             for (size_t j = 0; j < batch; j++) {
                 float bound = s.index.codec->lower_bound(s.query, keys[j], s.index.codec->slack(s.query, codes[j]));
-                // An infinite one is a candidate, too.
-                float estimate = std::min(bound, std::numeric_limits<float>::max());
-                if (estimate < s.cutoff) {
-                    add_candidate(s, {estimate, bound, numbers[first], vectors[j]->tid});
-                } else {
-                    s.truncated = true;
-                }
+                add_result(s, bound, bound, vectors[j]->tid);
             }
         }
     }
 }
 
 // The rows of a page's entries, for indexes without 1-bit codes.
-void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& numbers) {
+void read_numbers(const Search& s, Page page, ArenaVec<SlotNumber>& numbers) {
     numbers.clear();
-    for (uint32 i = 0; i < index.layout.blocks_per_page; i++) {
-        const IvfBlock* block = block_at(index, page, i);
-        for (uint32 live = block->live; live != 0; live &= live - 1)
+    for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
+        IvfBlock* block = block_at(s.index, page, i);
+        for (uint32 live = entries_to_look_at(s, block); live != 0; live &= live - 1)
             numbers.push_back(block->vector[__builtin_ctz(live)]);
     }
 }
@@ -121,6 +97,7 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
     ArenaVec<SlotNumber>& numbers = s.numbers;
     ListTerms terms = s.index.has_bits() ? terms_of(s, probe, list) : ListTerms{};
     page::ChainGuard chain;
+    s.candidates.clear();
     for (BlockNumber block = list.head; block != InvalidBlockNumber;) {
         CHECK_FOR_INTERRUPTS();
         chain.step(s.index.rel, block, s.index.layout.entries);
@@ -137,28 +114,45 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
             if (s.index.has_bits()) {
                 scan_bits(s, pin.page(), terms);
             } else {
-                read_numbers(s.index, pin.page(), numbers);
+                read_numbers(s, pin.page(), numbers);
             }
             block = e->next;
         }
         scan_vectors(s, numbers.data(), numbers.size());
     }
+    look_at_candidates(s);
+}
+
+// Lists `from` to s.to.
+void scan_lists(Search& s, size_t from) {
+    s.counts.visited += s.to - from;
+    IvfList next = begin_list(s, s.probes[from].list);
+    for (size_t i = from; i < s.to; i++) {
+        IvfList list = next;
+        s.late = i >= s.from + (s.to - s.from) / 2;
+        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
+        scan_list(s, s.probes[i], list);
+    }
+    trim_results(s);
 }
 
 }  // namespace
 
-void find_candidates(Search& s) {
-    s.candidates.clear();
-    s.candidates.reserve(2 * s.keep);
+void find_results(Search& s) {
+    s.best.clear();
+    s.results.clear();
     s.cutoff = HUGE_VALF;
+    s.nearest_left = HUGE_VAL;
+    s.trim_at = 2 * s.wanted;
     s.truncated = false;
-    IvfList next = begin_list(s, s.probes[s.from].list);
-    for (size_t i = s.from; i < s.to; i++) {
-        IvfList list = next;
-        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
-        scan_list(s, s.probes[i], list);
-    }
-    if (s.candidates.size() > s.keep) cut(s);
+    scan_lists(s, s.from);
+}
+
+void find_further(Search& s, size_t to) {
+    for (Result& r : s.results.span()) r.late = false;
+    size_t from = s.to;
+    s.to = to;
+    scan_lists(s, from);
 }
 
 }  // namespace vext::ivf

@@ -11,15 +11,22 @@
 namespace vext::ivf {
 namespace {
 
-// Of a batch so many candidates are kept, and of the rows found at most so many handed out: about those farther off the
-// next batch, of four times as many, knows better.
-constexpr size_t kCandidates = 256;
-constexpr size_t kHandedOut = 32;
+// Of the lists of a batch the nearest rows are found, so many; what lies farther off, the next batch finds.
+constexpr size_t kWanted = 32;
+constexpr size_t kWantedWithoutBits = 256;
 constexpr size_t kGrowth = 4;
-// With 1-bit codes: only rows nearer than the candidates that were cut off, by so many of the estimates' deviations;
-// who asks for more than the first batch hands out pays for a wider margin.
-constexpr double kMargin = 1.5;
-constexpr double kWideMargin = 3;
+// Who asks for more than the first batch finds pays for a wider margin: the rows about its cutoff come next.
+constexpr float kMargin = 2;
+constexpr float kWideMargin = 3;
+
+// Under a filter the first batch begins with such a part of the lists, and every one ends when no more than such a share
+// of its rows is from the further half of the lists.
+constexpr size_t kFilteredPart = 32;
+constexpr double kLate = 0.05;
+
+size_t first_wanted(const Search& s) {
+    return s.index.has_bits() || s.filter.filters() ? kWanted : kWantedWithoutBits;
+}
 
 // ---- which lists -------------------------------------------------------------------------------------
 
@@ -49,73 +56,74 @@ bool at_last_probe(Search& s) {
     return false;
 }
 
-// Which lists the next batch scans, and how closely; false when there is nothing left.
+// Which lists the next batch scans, and how many rows it finds; false when there is nothing left.
 bool widen(Search& s) {
+    if (s.probes.empty()) return false;
     size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
-    if (s.keep == 0) {
+    if (s.wanted == 0) {
         size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
         s.limit = std::min(std::max(probes, most), s.probes.size());
-        s.to = probes;
-        s.keep = kCandidates;
-        s.hand_out = kHandedOut;
-    } else if (!is_relaxed(s)) {
+        s.to = s.filter.filters() ? std::min(std::max(probes, s.probes.size() / kFilteredPart), s.limit) : probes;
+        s.wanted = first_wanted(s);
+    } else if (!has_batches_apart(s)) {
         if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
-        if (s.truncated) {
-            s.keep *= kGrowth;
-            s.hand_out *= kGrowth;
-        }
+        s.wanted = std::max(s.truncated ? s.wanted * kGrowth : s.wanted, 2 * s.handed_out.size());
     } else if (s.truncated) {
-        s.keep *= kGrowth;
-        s.hand_out *= kGrowth;
+        s.wanted *= kGrowth;
     } else if (s.to < s.limit) {
         s.from = s.to;
         s.to = std::min(s.from + probes, s.limit);
-        s.keep = kCandidates;
-        s.hand_out = kHandedOut;
+        s.wanted = first_wanted(s);
     } else {
         return at_last_probe(s);
     }
+    s.margin = s.wanted == kWanted ? kMargin : kWideMargin;
     sort_probes(s, s.to);
     return true;
 }
 
 // ---- batches -----------------------------------------------------------------------------------------
 
-// How many of the sorted results are handed out now: those that hardly any row that was cut off, or is in further
-// lists, would come before.
+size_t count_up_to(const Search& s, double bound) {
+    auto beyond = [](double b, const Result& r) { return b < r.bound; };
+    return std::upper_bound(s.results.begin(), s.results.end(), bound, beyond) - s.results.begin();
+}
+
+// How many of the sorted results are handed out now: of a batch that left rows out those that come before these, else
+// the nearer half, since further lists may have rows that come before the others.
 size_t count_certain(const Search& s) {
-    if (!s.truncated) {
-        bool last = is_relaxed(s) || s.to == s.limit;
-        return last ? s.results.size() : (s.results.size() + 1) / 2;
-    }
-    size_t n = std::min(s.results.size(), s.hand_out);
-    if (!s.index.has_bits()) return n;
-    double deviations = 0;
-    for (const Candidate& c : s.candidates) deviations += c.estimate - c.bound;
-    double margin = s.keep == kCandidates ? kMargin : kWideMargin;
-    double limit = s.cutoff - margin / codec::kDeviations * deviations / static_cast<double>(s.candidates.size());
-    size_t certain = 0;
-    while (certain < n && s.results[certain].estimate < limit) certain++;
-    return certain;
+    if (s.truncated) return count_up_to(s, s.nearest_left);
+    return has_batches_apart(s) || s.to == s.limit ? s.results.size() : (s.results.size() + 1) / 2;
+}
+
+// How many lists have the nearest rows that pass a filter, their number does not say: few rows may pass, or only those
+// of a part of the space that is far from the query. But the nearest, as many as are wanted, hardly change any more.
+bool is_settled(const Search& s) {
+    if (!s.filter.filters() || s.to == s.limit) return true;
+    if (s.best.size() < s.wanted) return false;
+    auto late = std::count_if(s.results.begin(), s.results.end(), [](const Result& r) { return r.late; });
+    return static_cast<double>(late) <= kLate * static_cast<double>(s.wanted);
 }
 
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
     if (!widen(s)) return false;
     s.counts.batches++;
-    s.counts.visited += s.to - s.from;
     s.next_result = 0;
-    find_candidates(s);
-    score_candidates(s);
+    std::sort(s.handed_out.begin(), s.handed_out.end());
+    find_results(s);
+    while (!is_settled(s)) {
+        size_t to = std::min(2 * s.to, s.limit);
+        sort_probes(s, to);
+        find_further(s, to);
+    }
+    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
+        return a.bound != b.bound ? a.bound < b.bound : number_of(a.tid) < number_of(b.tid);
+    });
     s.results.resize_uninitialized(count_certain(s));
     return true;
-}
-
-size_t count_within(const Search& s) {
-    auto beyond = [](double radius, const Result& r) { return radius < r.bound; };
-    return std::upper_bound(s.results.begin(), s.results.end(), s.by.radius, beyond) - s.results.begin();
 }
 
 // The next batch to hand out. Lists near the query may have rows beyond a range while others still have some within:
@@ -123,9 +131,9 @@ size_t count_within(const Search& s) {
 bool next_results(Search& s) {
     if (!next_batch(s)) return false;
     if (!s.by.has_range) return true;
-    for (size_t n = count_within(s), before = 0; n > before && next_batch(s);) {
+    for (size_t n = count_up_to(s, s.by.radius), before = 0; n > before && next_batch(s);) {
         before = n;
-        n = count_within(s);
+        n = count_up_to(s, s.by.radius);
     }
     return true;
 }
@@ -145,7 +153,7 @@ bool next_page_of_rows(Search& s) {
         page::check_page(s.index.rel, s.next_block, pin.page(), shape);
         for (uint32 i = 0; i < shape.per_page; i++) {
             const IvfVector* vector = vector_at(s.index, pin.page(), i);
-            if (vector->flags != 0) s.results.push_back({NAN, NAN, vector->tid});
+            if (vector->flags != 0) s.results.push_back({NAN, NAN, vector->tid, false});
         }
     }
     return true;
@@ -198,7 +206,8 @@ Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
     index::Target target = index::read_target(scan);
-    if (target.nothing) return s;  // there are no probes
+    s->filter.compile(scan);
+    if (target.nothing || s->filter.never()) return s;  // there are no probes
     s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
@@ -227,7 +236,9 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
         if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
         return false;
     }
-    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
+    // Pages of rows have no attributes: where all rows are read, the executor tests the filter.
+    bool rechecks = s.filter.rechecks() || (s.by.every_row && s.filter.filters());
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, rechecks}, s.by, row->bound);
     return true;
 }
 

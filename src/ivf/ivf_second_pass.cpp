@@ -1,5 +1,6 @@
 // The second pass of a search: candidates by their finer codes, or by the rows themselves.
 #include <algorithm>
+#include <limits>
 
 #include "ivf/ivf_search.h"
 
@@ -21,21 +22,6 @@ bool was_handed_out(const Search& s, const ItemPointerData& tid) {
     return std::binary_search(s.handed_out.begin(), s.handed_out.end(), number_of(tid));
 }
 
-void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
-    if (!was_handed_out(s, tid)) s.results.push_back({bound, estimate, tid});
-}
-
-// A row's place among the nearest.
-void rank_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
-    add_result(s, bound, estimate, tid);
-    s.best.push_back(estimate);
-    std::push_heap(s.best.begin(), s.best.end());
-    if (s.best.size() > s.hand_out) {
-        std::pop_heap(s.best.begin(), s.best.end());
-        s.best.pop_back();
-    }
-}
-
 // Scores a candidate by its finer code.
 void look_closely(Search& s, const Candidate& c) {
     const SlotShape& shape = s.index.layout.vectors;
@@ -48,7 +34,7 @@ void look_closely(Search& s, const Candidate& c) {
     s.index.codec->score(s.query, &code, 1, &key);
     s.counts.scored++;
     float bound = s.index.codec->lower_bound(s.query, key, s.index.codec->slack(s.query, code));
-    rank_result(s, bound, as_estimate(s, key), vector->tid);
+    add_result(s, bound, as_estimate(s, key), vector->tid);
 }
 
 // Looks a candidate's row up in the table.
@@ -66,43 +52,66 @@ void look_up(Search& s, const Candidate& c) {
     if (!s.rerank->distance(tid, &distance)) return;
     bool cosine = s.index.metric() == codec::Metric::cosine;
     double estimate = cosine ? 2 * distance : s.index.inner_product() ? distance : distance * distance;
-    rank_result(s, distance, static_cast<float>(estimate), tid);
-}
-
-// In the order of what candidates hardly lie below; those that cannot be among the rows handed out any more are left.
-void look_at_nearest(Search& s) {
-    constexpr size_t kAhead = 4;
-    std::sort(s.candidates.begin(), s.candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.bound < b.bound; });
-    s.best.clear();
-    for (const Candidate& c : s.candidates) ask_for(s, s.index.layout.vectors.block(c.vector));
-    for (size_t i = 0; i < s.candidates.size(); i++) {
-        const Candidate& c = s.candidates[i];
-        if (s.truncated && s.best.size() == s.hand_out && c.bound > s.best[0]) break;
-        if ((i & 0x3F) == 0) CHECK_FOR_INTERRUPTS();
-        if (s.rerank == nullptr && i + kAhead < s.candidates.size())
-            prefetch_vector(s, s.candidates[i + kAhead].vector);
-        if (s.rerank != nullptr) {
-            look_up(s, c);
-        } else {
-            look_closely(s, c);
-        }
-    }
+    add_result(s, distance, static_cast<float>(estimate), tid);
 }
 
 }  // namespace
 
-void score_candidates(Search& s) {
-    s.results.clear();
-    std::sort(s.handed_out.begin(), s.handed_out.end());
-    if (s.index.has_bits()) {
-        look_at_nearest(s);
-    } else {
-        for (const Candidate& c : s.candidates) add_result(s, c.bound, c.estimate, c.tid);
+void trim_results(Search& s) {
+    auto beyond = [&](const Result& r) {
+        if (r.estimate <= s.cutoff) return false;
+        s.nearest_left = std::min(s.nearest_left, r.bound);
+        return true;
+    };
+    s.results.resize_uninitialized(std::remove_if(s.results.begin(), s.results.end(), beyond) - s.results.begin());
+    s.trim_at = 2 * std::max(s.wanted, s.results.size());
+}
+
+void add_result(Search& s, double bound, float estimate, const ItemPointerData& tid) {
+    estimate = std::min(estimate, std::numeric_limits<float>::max());  // an infinite one counts, too
+    bool is_new = !was_handed_out(s, tid);
+    if (!(estimate < s.cutoff)) {
+        s.truncated = true;
+        if (is_new) s.nearest_left = std::min(s.nearest_left, bound);
+        return;
     }
-    std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
-        return a.bound != b.bound ? a.bound < b.bound : number_of(a.tid) < number_of(b.tid);
-    });
+    s.best.push_back(estimate);
+    std::push_heap(s.best.begin(), s.best.end());
+    if (s.best.size() > s.wanted) {
+        std::pop_heap(s.best.begin(), s.best.end());
+        s.best.pop_back();
+        s.truncated = true;
+    }
+    if (s.best.size() == s.wanted) s.cutoff = s.best[0];
+    if (is_new) s.results.push_back({bound, estimate, tid, s.late});
+    if (s.results.size() >= s.trim_at) trim_results(s);
+}
+
+// The nearest by what they hardly lie below first, a few at a time, so that the memory has been asked for all of them
+// when the first is looked at.
+void look_at_candidates(Search& s) {
+    auto farther = [](const Candidate& a, const Candidate& b) { return a.lower > b.lower; };
+    const size_t at_once = s.rerank == nullptr ? 8 : 1;
+    ArenaVec<Candidate>& heap = s.candidates;
+    std::make_heap(heap.begin(), heap.end(), farther);
+    while (!heap.empty() && heap[0].lower < s.cutoff) {
+        CHECK_FOR_INTERRUPTS();
+        size_t end = heap.size(), begin = end;
+        for (; begin > 0 && end - begin < at_once && heap[0].lower < s.cutoff; begin--) {
+            ask_for(s, s.index.layout.vectors.block(heap[0].vector));
+            if (s.rerank == nullptr) prefetch_vector(s, heap[0].vector);
+            std::pop_heap(heap.begin(), heap.begin() + begin, farther);
+        }
+        for (size_t i = end; i-- > begin;) {
+            if (s.rerank != nullptr) {
+                look_up(s, heap[i]);
+            } else {
+                look_closely(s, heap[i]);
+            }
+        }
+        heap.resize_uninitialized(begin);
+    }
+    s.truncated |= !heap.empty();
 }
 
 }  // namespace vext::ivf
