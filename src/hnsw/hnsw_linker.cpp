@@ -180,7 +180,8 @@ size_t HnswLinker::keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* 
 }
 
 // Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that another
-// node of the row, or `to`, leads to, or that is dead. Where there is none the farthest goes, and is returned: `to` has to lead to it.
+// node of the row, or `to`, leads to, or that is dead. Where there is none the farthest goes, and is returned: `to` has
+// to lead to it.
 SlotNumber HnswLinker::force(SlotNumber to, SlotNumber* links, size_t n) {
     links[n] = to;
     look_ahead(links, n + 1);
@@ -194,8 +195,8 @@ SlotNumber HnswLinker::force(SlotNumber to, SlotNumber* links, size_t n) {
     return lost;
 }
 
-// Lets the node that edges are added to lead to `lost` itself, in its own row; where that is full, in place of a node that
-// another one of the row leads to. False: there is none.
+// Lets the node that edges are added to lead to `lost` itself, in its own row; where that is full, in place of a node
+// that another one of the row leads to. False: there is none.
 bool HnswLinker::adopt(SlotNumber lost) {
     if (!own_planned_) return false;
     RowChange& own = changes_[0].change;
@@ -259,8 +260,8 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     return true;
 }
 
-// Plans changes of the rows of from[todo[i]], one after the other, each as if those before were done. The first is of the
-// row of `to` itself, on level 0.
+// Plans changes of the rows of from[todo[i]], one after the other, each as if those before were done. The first is of
+// the row of `to` itself, on level 0.
 void HnswLinker::plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
                             Outcome* outcomes) {
     changes_.resize_uninitialized(n + 1);
@@ -279,8 +280,8 @@ void HnswLinker::plan_edges(const SlotNumber* from, const size_t* todo, size_t n
     }
 }
 
-// Changes the row of `to` itself if it is planned to: what other rows lose is found there before they lose it. False: it
-// is no longer what it was.
+// Changes the row of `to` itself if it is planned to: what other rows lose is found there before they lose it. False:
+// it is no longer what it was.
 bool HnswLinker::publish_own() {
     const RowChange& own = changes_[0].change;
     const SlotNumber *seen_end = own.seen + own.seen_count, *end = own.links + own.count;
