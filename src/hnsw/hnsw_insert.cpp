@@ -354,9 +354,9 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 void HnswInserter::link_back(SlotNumber number, int level) {
     for (int l = level; l >= 0; l--) {
         const LevelLinks& links = levels_[static_cast<size_t>(l)];
-        HnswLinker::Outcome outcomes[kMaxM];
+        HnswLinker::Outcome outcomes[kMaxLinks];
         linker_.add_edges(links.nodes, links.count, l, number, outcomes);
-        SlotNumber kept[kMaxM];
+        SlotNumber kept[kMaxLinks];
         size_t n = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {

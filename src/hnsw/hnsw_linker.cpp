@@ -247,7 +247,7 @@ void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumb
         p.tried = false;
         if (plan_edge(from[i], level, to, Mode::if_chosen, &p.change, &outcomes[i])) planned++;
     }
-    Planned* planned_rows[kMaxM];
+    Planned* planned_rows[kMaxLinks];
     for (size_t i = 0; i < planned; i++) planned_rows[i] = &changes_[i];
     replace_rows(planned_rows, planned);
     for (size_t i = 0; i < planned; i++) {

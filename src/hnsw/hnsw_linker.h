@@ -28,7 +28,7 @@ public:
     enum class Mode { if_chosen, always, even_if_dead };
     Outcome add_edge(SlotNumber from, int level, SlotNumber to, Mode mode);
 
-    // Adds the edges from[i] -> to, at most kMaxM, by as few WAL records as possible, and gives what became of each.
+    // Adds the edges from[i] -> to, at most kMaxLinks, by as few WAL records as possible, and gives what became of each.
     void add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Outcome* outcomes);
 
     // Replaces a row. changed: it is no longer what was seen; gone: it no longer belongs to the node.

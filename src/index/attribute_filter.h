@@ -36,6 +36,26 @@ public:
     // Not to be asked where never().
     uint32 passing(const char* columns, uint32 rows) const;
 
+    // For many rows in turn: what most filters are, one range of one attribute, without a loop.
+    struct First {
+        uint64 low, width;
+        uint32 offset;
+        uint16 tested_nulls, wanted_nulls;
+        bool all;  // there is nothing more to test
+
+        bool passes(const void* values, uint16 nulls) const {
+            uint64 value;
+            memcpy(&value, static_cast<const char*>(values) + offset, sizeof value);
+            return (nulls & tested_nulls) == wanted_nulls && value - low <= width;
+        }
+    };
+    First first() const {
+        if (ranges_.size() == 0) return {0, ~uint64{0}, 0, tested_nulls_, wanted_nulls_, tests_.size() == 0};
+        const Range& r = ranges_[0];
+        return {r.low, r.width, r.attribute * static_cast<uint32>(sizeof(int64)), tested_nulls_, wanted_nulls_,
+                ranges_.size() == 1 && tests_.size() == 0};
+    }
+
 private:
     struct Range {
         uint64 low, width;

@@ -36,7 +36,7 @@ public:
         if (!index_.inner_product()) index_.space.subtract_mean(floats_);
         rotation_.apply(floats_, x_);
         factors_ = codec::encode_bits(x_, c_, codec::rotated_dims(index_.dim()), index_.meta.bits,
-                                      index_.inner_product(), floats_, bits_);
+                                      index_.inner_product(), bits_);
     }
 
     // Makes the row an entry of a block.
