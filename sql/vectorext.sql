@@ -1875,16 +1875,22 @@ CREATE FUNCTION vectorext_last_scan(OUT index regclass, OUT visited bigint, OUT 
 	AS 'MODULE_PATHNAME' LANGUAGE C PARALLEL RESTRICTED ROWS 1;
 COMMENT ON FUNCTION vectorext_last_scan() IS 'what the last search of this session through an hnsw or ivfflat index did';
 
+CREATE FUNCTION vectorext_search_counts(index regclass, OUT searches bigint, OUT visited bigint, OUT scored bigint, OUT rechecked bigint,
+		OUT returned bigint, OUT batches bigint)
+	RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE ROWS 1;
+COMMENT ON FUNCTION vectorext_search_counts(regclass) IS 'what all searches through an index did since the server started; no row unless the library is in shared_preload_libraries';
+
 CREATE VIEW vectorext_indexes AS
 	SELECT i.indexrelid::regclass AS index, i.indrelid::regclass AS "table", m.amname AS method, o.opcname AS opclass,
 		c.reloptions AS options, i.indisvalid AS valid, pg_relation_size(c.oid) AS bytes, c.reltuples::bigint AS rows,
 		pg_stat_get_numscans(c.oid) AS scans, pg_stat_get_tuples_returned(c.oid) AS tuples_read,
 		pg_stat_get_tuples_fetched(c.oid) AS tuples_fetched, pg_stat_get_blocks_fetched(c.oid) AS blocks_read,
-		pg_stat_get_blocks_hit(c.oid) AS blocks_hit
+		pg_stat_get_blocks_hit(c.oid) AS blocks_hit, s.searches, s.visited, s.scored, s.rechecked,
+		s.rechecked / nullif(s.searches, 0)::double precision AS rechecked_per_search
 	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-		JOIN pg_opclass o ON o.oid = i.indclass[0]
+		JOIN pg_opclass o ON o.oid = i.indclass[0] LEFT JOIN LATERAL vectorext_search_counts(c.oid) s ON true
 	WHERE c.relkind = 'i' AND m.amname IN ('hnsw', 'ivfflat');
-COMMENT ON VIEW vectorext_indexes IS 'all hnsw and ivfflat indexes of the database, with their sizes and what the server has counted';
+COMMENT ON VIEW vectorext_indexes IS 'all hnsw and ivfflat indexes of the database, with their sizes and what was counted';
 GRANT SELECT ON vectorext_indexes TO PUBLIC;
 
 -- ---- results of several searches ----------------------------------------------------------------

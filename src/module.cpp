@@ -1,6 +1,8 @@
 // The library's entry: settings and kernel selection.
 #include "hnsw/hnsw_am.h"
 #include "index/plan_paths.h"
+#include "index/scan_counts.h"
+#include "index/scan_explain.h"
 #include "index/scan_watch.h"
 #include "ivf/ivf_am.h"
 #include "pg/postgres.h"
@@ -60,5 +62,7 @@ void _PG_init(void) {
     vext::ivf::init_access_method();
     vext::index::init_plan_paths();
     vext::index::init_scan_watch();
+    vext::index::init_scan_explain();
+    if (process_shared_preload_libraries_in_progress) vext::index::init_shared_counts();
     MarkGUCPrefixReserved("vectorext");
 }

@@ -20,6 +20,12 @@ bool same_value(Datum a, Datum b) { return datum_image_eq(a, b, false, -1); }
 
 LastScan last_scan;
 
+void search_ended(Oid index, CountedScan* frame) {
+    last_scan = {index, frame->counts};
+    frame->earlier.add(frame->counts);
+    count_search(index, frame->counts);
+}
+
 void check_scan(IndexScanDesc scan, const char* access_method) {
     bool ordered = scan->numberOfOrderBys > 0 && scan->orderByData != nullptr;
     if (!ordered && within_key(scan) == nullptr) {

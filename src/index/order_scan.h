@@ -8,18 +8,10 @@
 
 #include "codec/codec.h"
 #include "index/opclass.h"
+#include "index/scan_counts.h"
 #include "index/scan_watch.h"
 
 namespace vext::index {
-
-// What a search has done.
-struct ScanCounts {
-    uint64 visited;    // hnsw: nodes whose links were followed; ivfflat: lists
-    uint64 scored;     // codes that were compared with the query
-    uint64 rechecked;  // rows whose distance was computed from the row itself, by the executor or before
-    uint64 returned;   // rows handed to the executor
-    uint32 batches;
-};
 
 // The last search of this session that came to its end.
 struct LastScan {
@@ -31,6 +23,7 @@ extern LastScan last_scan;
 struct CountedScan : WatchedScan {
     MemoryContext context;
     ScanCounts counts;
+    ScanTotals earlier;  // searches before the last rescan
 };
 
 // `Search` is made when the first row is asked for, in a context that goes with the next rescan.
@@ -61,17 +54,20 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
     return scan;
 }
 
+void search_ended(Oid index, CountedScan* frame);
+
 // A search gives back what is not memory alone.
 template <typename Search>
 void release(IndexScanDesc scan) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
     if (frame->search != nullptr) {
         frame->search->release();
-        last_scan = {RelationGetRelid(scan->indexRelation), frame->counts};
+        search_ended(RelationGetRelid(scan->indexRelation), frame);
     }
     frame->search = nullptr;
     frame->counts = {};
     frame->stopped_by = nullptr;
+    frame->unfilled = false;
 }
 
 template <typename Search>
@@ -100,7 +96,7 @@ template <typename Search, typename Start>
 Search& search_of(IndexScanDesc scan, Start start) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
     if (frame->search == nullptr) {
-        pgstat_count_index_scan(scan->indexRelation);
+        pg::count_index_scan(scan);
         MemoryContext outer = MemoryContextSwitchTo(frame->context);
         frame->search = start(frame->context);
         MemoryContextSwitchTo(outer);

@@ -140,34 +140,36 @@ void start(QueryDesc* query, int flags) {
 // ---- after: which of them left the query with too few
 
 // Has the executor asked for a row and got none? (What it got last is still in the slot otherwise.)
-bool ran_out(const IndexScanState* node) { return TupIsNull(node->ss.ss_ScanTupleSlot); }
+bool ran_out(PlanState* node) { return TupIsNull(reinterpret_cast<ScanState*>(node)->ss_ScanTupleSlot); }
 
-bool tell_stopped(PlanState* node, void* told) {
+// `first` becomes the first of them.
+bool mark_unfilled(PlanState* node, void* first) {
     if (IsA(node, LimitState)) {
         LimitStateCond state = reinterpret_cast<LimitState*>(node)->lstate;
         if (state != LIMIT_SUBPLANEOF) return false;  // it got all that it asked for
     }
-    if (IsA(node, IndexScanState)) {
-        auto* scan = reinterpret_cast<IndexScanState*>(node);
-        if (is_our_scan(scan) && scan->iss_ScanDesc != nullptr && ran_out(scan)) {
-            const ScanLimit* limit = static_cast<WatchedScan*>(scan->iss_ScanDesc->opaque)->stopped_by;
-            if (limit != nullptr) {
-                ereport(notice_level, errmsg("scan of index \"%s\" stopped before it ran out of rows",
-                                             RelationGetRelationName(scan->iss_RelationDesc)),
-                        errdetail("It reached the limit set by %s.", limit->setting), errhint("%s", limit->hint));
-                *static_cast<bool*>(told) = true;
-                return true;
-            }
-        }
+    WatchedScan* scan = watched_scan(node);
+    if (scan != nullptr && scan->stopped_by != nullptr && ran_out(node)) {
+        scan->unfilled = true;
+        auto** found = static_cast<PlanState**>(first);
+        if (*found == nullptr) *found = node;
     }
-    return pg::walk_plan_states(node, tell_stopped, told);
+    return pg::walk_plan_states(node, mark_unfilled, first);
+}
+
+void tell_unfilled(PlanState* node) {
+    const ScanLimit& limit = *watched_scan(node)->stopped_by;
+    Relation index = reinterpret_cast<IndexScanState*>(node)->iss_RelationDesc;
+    ereport(notice_level, errmsg("scan of index \"%s\" stopped before it ran out of rows", RelationGetRelationName(index)),
+            errdetail("It reached the limit set by %s.", limit.setting), errhint("%s", limit.hint));
 }
 
 void finish(QueryDesc* query) {
-    if (queries != nullptr && notice_level != 0 && query->planstate != nullptr) {
-        WatchedQuery* q = find_query(query->estate->es_query_cxt);
-        bool told = false;
-        if (q != nullptr && q->stopped) tell_stopped(query->planstate, &told);
+    WatchedQuery* q = queries == nullptr || query->planstate == nullptr ? nullptr : find_query(query->estate->es_query_cxt);
+    if (q != nullptr && q->stopped) {
+        PlanState* first = nullptr;
+        mark_unfilled(query->planstate, &first);
+        if (first != nullptr && notice_level != 0) tell_unfilled(first);
     }
     if (earlier_finish != nullptr) {
         earlier_finish(query);
@@ -177,6 +179,13 @@ void finish(QueryDesc* query) {
 }
 
 }  // namespace
+
+WatchedScan* watched_scan(PlanState* node) {
+    if (!IsA(node, IndexScanState)) return nullptr;
+    auto* scan = reinterpret_cast<IndexScanState*>(node);
+    if (!is_our_scan(scan) || scan->iss_ScanDesc == nullptr) return nullptr;
+    return static_cast<WatchedScan*>(scan->iss_ScanDesc->opaque);
+}
 
 void watch(WatchedScan* scan, Relation index) {
     scan->query = find_query(CurrentMemoryContext);

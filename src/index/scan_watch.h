@@ -26,7 +26,11 @@ struct WatchedScan {
     WatchedQuery* query;          // nullptr: not started by a plan
     ScanUse use;
     const ScanLimit* stopped_by;  // since the last rescan
+    bool unfilled;                // and that left the query with fewer rows than it asked for; known when it has finished
 };
+
+// The scan of a plan's node, if it is one of ours and has begun.
+WatchedScan* watched_scan(PlanState* node);
 
 // Finds the plan that a scan belongs to.
 void watch(WatchedScan* scan, Relation index);

@@ -110,6 +110,31 @@ inline void check_may_execute(Oid function) {
     if (right != ACLCHECK_OK) aclcheck_error(right, OBJECT_FUNCTION, get_func_name(function));
 }
 
+// An index is searched.
+inline void count_index_scan(IndexScanDesc scan) {
+    pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument != nullptr) scan->instrument->nsearches++;
+#endif
+}
+
+// From now on EXPLAIN calls describe(node, es) for each node of a plan, where the server can.
+inline void explain_nodes(void (*describe)(PlanState*, ExplainState*)) {
+#if PG_VERSION_NUM >= 180000
+    static explain_per_node_hook_type earlier;
+    static void (*added)(PlanState*, ExplainState*);
+    earlier = explain_per_node_hook;
+    added = describe;
+    explain_per_node_hook = [](PlanState* node, List* ancestors, const char* relationship, const char* plan,
+                               ExplainState* es) {
+        if (earlier != nullptr) earlier(node, ancestors, relationship, plan, es);
+        added(node, es);
+    };
+#else
+    (void)describe;
+#endif
+}
+
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);

@@ -25,13 +25,17 @@ extern "C" {
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/progress.h"
 #include "commands/defrem.h"
+#include "commands/explain.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
 #include "common/int.h"
@@ -71,9 +75,12 @@ extern "C" {
 #include "storage/dsm.h"
 #include "storage/dsm_impl.h"
 #include "storage/indexfsm.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
+#include "storage/lwlock.h"
 #include "storage/procarray.h"
 #include "storage/sharedfileset.h"
+#include "storage/shmem.h"
 #include "storage/smgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -110,6 +117,10 @@ extern "C" {
 #endif
 #if PG_VERSION_NUM >= 170000
 #include "storage/read_stream.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 }
 
