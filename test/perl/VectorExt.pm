@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers
-  background wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
+  background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -186,6 +186,35 @@ sub finish
 	my ($b) = @_;
 	eval { $b->{handle}->finish; };
 	return $b->{handle}->full_result(0) // 0;
+}
+
+# A psql session that takes one script after another: ask() does not wait, answer() does, and gives what came of it.
+sub session
+{
+	my ($node, $sql) = @_;
+	my %s = (in => '', out => '');
+	$s{handle} = IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>&1');
+	if ($sql) { ask(\%s, $sql); answer(\%s); }
+	return \%s;
+}
+
+sub ask
+{
+	my ($s, $sql) = @_;
+	$s->{out} = '';
+	$s->{in} .= "$sql;\n\\echo <done>\n";
+	$s->{handle}->pump_nb;
+	return;
+}
+
+# undef while the script runs, if it is not to be waited for.
+sub answer
+{
+	my ($s, $sql, $at_once) = @_;
+	ask($s, $sql) if defined $sql;
+	if ($at_once) { $s->{handle}->pump_nb; }
+	else { $s->{handle}->pump until $s->{out} =~ /<done>\n/; }
+	return $s->{out} =~ /(.*?)\n?<done>\n/s ? $1 : undef;
 }
 
 # Waits until a query's answer is true.
