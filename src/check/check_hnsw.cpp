@@ -287,13 +287,31 @@ bool HnswCheck::code_row(const index::VectorValue& value) {
     return index_.codec->encode(value.elements, index_.dim(), scratch_.data(), code_);
 }
 
-void HnswCheck::compare(const IndexedRow& row) {
+// Of the row in its node (part 0), or in a chunk. It may have moved by now.
+bool HnswCheck::read_attributes(const IndexedRow& row, const HnswNode* node, index::RowAttributes* attributes) {
+    auto copy = [&](const auto* holder) {
+        attributes->nulls = holder->null_attributes;
+        memcpy(attributes->values, holder + 1, index_.layout.attribute_bytes);
+        return ItemPointerEquals(const_cast<ItemPointerData*>(&holder->tid), const_cast<ItemPointerData*>(&row.tid));
+    };
+    if (row.part == 0) return copy(node);
+    const SlotShape& shape = index_.layout.postings;
+    bool same = false;
+    pages_.look(shape.block(row.beside), shape, [&](Page page) {
+        auto* posting = reinterpret_cast<HnswPosting*>(page::slot_at(page, shape, shape.slot(row.beside)));
+        if (row.part <= index_.layout.posting_capacity) same = copy(hnsw::entry_at(index_, posting, row.part - 1u));
+    });
+    return same;
+}
+
+bool HnswCheck::compare(const IndexedRow& row, index::RowAttributes* attributes) {
     PGAlignedBlock buffer;
     Page page = pages_.copy(nodes().block(row.at), nodes(), &buffer);
     uint32 slot = nodes().slot(row.at);
-    if (page == nullptr || !hnsw::has_node(index_, page, slot)) return;
-    const uint8* there = hnsw::code_at(index_, hnsw::node_at(index_, page, slot));
-    if (nodes().runs && slot + index_.node_slots(there) > nodes().per_page) return;  // reported before
+    if (page == nullptr || !hnsw::has_node(index_, page, slot)) return false;
+    HnswNode* node = hnsw::node_at(index_, page, slot);
+    const uint8* there = hnsw::code_at(index_, node);
+    if (nodes().runs && slot + index_.node_slots(there) > nodes().per_page) return false;  // reported before
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row.tid);
     OffsetNumber item = ItemPointerGetOffsetNumberNoCheck(&row.tid);
     if (!codec::may_be_of_one_vector(*index_.codec, there, code_, index_.dim())) {
@@ -303,6 +321,7 @@ void HnswCheck::compare(const IndexedRow& row) {
         findings_.add(Severity::error, nodes().block(row.at), slot,
                       "row (%u,%u) cannot be found: the entry point does not lead to its node", block, item);
     }
+    return read_attributes(row, node, attributes);
 }
 
 }  // namespace vext::check

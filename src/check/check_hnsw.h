@@ -23,7 +23,7 @@ public:
     uint64 rows() const override { return rows_; }
     void each_row(RowCheck& to) override;
     bool code_row(const index::VectorValue& value) override;
-    void compare(const IndexedRow& row) override;
+    bool compare(const IndexedRow& row, index::RowAttributes* attributes) override;
     BlockNumber block_of(const IndexedRow& row) const override { return nodes().block(row.at); }
     int64 slot_of(const IndexedRow& row) const override { return nodes().slot(row.at); }
 
@@ -54,6 +54,7 @@ private:
     void add(Severity severity, PageKind kind, SlotNumber number, const char* what);
 
     // ---- check_hnsw.cpp: pages, nodes, lists of free slots
+    bool read_attributes(const IndexedRow& row, const format::HnswNode* node, index::RowAttributes* attributes);
     void check_meta();
     void check_slots();
     void check_run_map(BlockNumber block, Page page);

@@ -169,10 +169,10 @@ void HnswCheck::each_row(RowCheck& to) {
             if (ItemPointerIsValid(&node->tid)) to.add_row({node->tid, 0, number, 0});
             const char* problem;
             SlotNumber at;
-            each_chunk(number, node->posting, &problem, &at, [&](SlotNumber, HnswPosting* posting) {
+            each_chunk(number, node->posting, &problem, &at, [&](SlotNumber chunk, HnswPosting* posting) {
                 for (uint32 j = 0; j < posting->count; j++) {
                     ItemPointerData tid = hnsw::entry_at(index_, posting, j)->tid;
-                    if (ItemPointerIsValid(&tid)) to.add_row({tid, 0, number, 0});
+                    if (ItemPointerIsValid(&tid)) to.add_row({tid, static_cast<uint16>(j + 1), number, chunk});
                 }
                 return true;
             });

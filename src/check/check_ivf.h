@@ -24,7 +24,7 @@ public:
     uint64 rows() const override { return rows_; }
     void each_row(RowCheck& to) override;
     bool code_row(const index::VectorValue& value) override;
-    void compare(const IndexedRow& row) override;
+    bool compare(const IndexedRow& row, index::RowAttributes* attributes) override;
     // Of a row's entry, and of its slot on a vectors page.
     BlockNumber block_of(const IndexedRow& row) const override { return vectors().block(row.at); }
     int64 slot_of(const IndexedRow& row) const override { return vectors().slot(row.at); }

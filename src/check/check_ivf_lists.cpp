@@ -160,13 +160,13 @@ bool IvfCheck::code_row(const index::VectorValue& value) {
     return true;
 }
 
-void IvfCheck::compare(const IndexedRow& row) {
+bool IvfCheck::compare(const IndexedRow& row, index::RowAttributes* attributes) {
     PGAlignedBlock copy;
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row.tid);
     OffsetNumber item = ItemPointerGetOffsetNumberNoCheck(&row.tid);
     if (index_.has_codes()) {
         Page page = pages_.copy(vectors().block(row.at), vectors(), &copy);
-        if (page == nullptr) return;
+        if (page == nullptr) return false;
         const uint8* there = ivf::code_of(ivf::vector_at(index_, page, vectors().slot(row.at)));
         if (!codec::may_be_of_one_vector(*index_.codec, there, code_, index_.dim())) {
             findings_.add(Severity::error, vectors().block(row.at), vectors().slot(row.at),
@@ -176,11 +176,14 @@ void IvfCheck::compare(const IndexedRow& row) {
         memcpy(code_, there, index_.meta.code_bytes);
     }
     Page page = pages_.copy(row.beside, entries(), &copy);
-    if (page == nullptr) return;
+    if (page == nullptr) return false;
     uint32 list = ivf::entries_of(index_, page)->list;
-    if (list >= index_.meta.lists) return;
-    if (index_.has_bits()) check_bits(row, ivf::block_at(index_, page, row.part / kBlockRows), list);
+    if (list >= index_.meta.lists) return false;
+    IvfBlock* b = ivf::block_at(index_, page, row.part / kBlockRows);
+    if (index_.has_bits()) check_bits(row, b, list);
     if (nearest_lists_) check_nearest(row, list);
+    *attributes = ivf::get_attributes(index_, b, row.part % kBlockRows);
+    return true;
 }
 
 // The 1-bit code and its factors, derived again.
@@ -195,7 +198,7 @@ void IvfCheck::check_bits(const IndexedRow& row, IvfBlock* block, uint32 list) {
     auto* fresh = reinterpret_cast<IvfBlock*>(block_);
     auto* there = reinterpret_cast<IvfBlock*>(block_ + index_.layout.block_bytes);
     coder_.code_bits(code_);
-    coder_.put(fresh, at, row.at);
+    coder_.put(fresh, at, row.at, {});
     codec::copy_row(ivf::bits_of(block), at, ivf::bits_of(there), at, index_.meta.bits);
     if (codec::same_row(ivf::bits_of(fresh), ivf::bits_of(there), at, index_.meta.bits)) return;
     findings_.add(Severity::error, row.beside, row.part, "the 1-bit code is not that of row (%u,%u)",

@@ -17,7 +17,7 @@ RowCheck::RowCheck(Relation heap, Relation index, Snapshot snapshot, bool all_in
                    RowSource& source, MemoryContext context)
     : heap_(heap), index_(index), snapshot_(snapshot), all_indexed_(all_indexed), findings_(findings), source_(source),
       is_heap_(heap->rd_tableam == GetHeapamTableAmRoutine()),
-      row_context_(AllocSetContextCreate(context, "index check row", ALLOCSET_DEFAULT_SIZES)),
+      row_context_(AllocSetContextCreate(context, "index check row", ALLOCSET_DEFAULT_SIZES)), encoder_(index),
       element_(index::opclass_meaning(index).element),
       dim_(static_cast<uint32>(TupleDescAttr(index->rd_att, 0)->atttypmod)), rows_(context), seen_(context) {}
 
@@ -69,13 +69,13 @@ void RowCheck::row_callback(Relation, ItemPointer tid, Datum* values, bool* is_n
     if (is_null[0]) return;
     auto& check = *static_cast<RowCheck*>(state);
     MemoryContext outer = MemoryContextSwitchTo(check.row_context_);
-    check.check_row(tid, values[0]);
+    check.check_row(tid, values, is_null);
     MemoryContextSwitchTo(outer);
     MemoryContextReset(check.row_context_);
 }
 
-void RowCheck::check_row(ItemPointer tid, Datum datum) {
-    bool indexed = source_.code_row(index::value_to_index(element_, datum, dim_));
+void RowCheck::check_row(ItemPointer tid, const Datum* values, const bool* nulls) {
+    bool indexed = source_.code_row(index::value_to_index(element_, values[0], dim_));
     auto* row = std::lower_bound(rows_.begin(), rows_.end(), *tid, [](const IndexedRow& a, const ItemPointerData& b) {
         return compare_tids(a.tid, b) < 0;
     });
@@ -84,13 +84,24 @@ void RowCheck::check_row(ItemPointer tid, Datum datum) {
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
     OffsetNumber item = ItemPointerGetOffsetNumberNoCheck(tid);
     if (found && indexed) {
-        source_.compare(*row);
+        check_attributes(*row, values, nulls);
     } else if (found) {
         findings_.add(Severity::error, source_.block_of(*row), source_.slot_of(*row),
                       "row (%u,%u) of the table is in the index, but its vector is not one to be indexed", block, item);
     } else if (indexed && all_indexed_) {
         findings_.add(Severity::error, InvalidBlockNumber, -1, "row (%u,%u) of the table is not in the index", block,
                       item);
+    }
+}
+
+void RowCheck::check_attributes(const IndexedRow& row, const Datum* values, const bool* nulls) {
+    index::RowAttributes there{}, here = encoder_.encode(values, nulls);
+    if (!source_.compare(row, &there)) return;
+    for (int i = 0; i < encoder_.count(); i++) {
+        if (there.values[i] == here.values[i] && ((there.nulls ^ here.nulls) >> i & 1) == 0) continue;
+        findings_.add(Severity::error, source_.block_of(row), source_.slot_of(row),
+                      "column %d is not that of row (%u,%u)", i + 2, ItemPointerGetBlockNumberNoCheck(&row.tid),
+                      ItemPointerGetOffsetNumberNoCheck(&row.tid));
     }
 }
 

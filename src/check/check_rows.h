@@ -6,6 +6,7 @@
 
 #include "check/check_findings.h"
 #include "check/check_pages.h"
+#include "index/attributes.h"
 #include "index/opclass.h"
 #include "pg/arena.h"
 
@@ -28,8 +29,9 @@ public:
     virtual void each_row(class RowCheck& to) = 0;
     // Prepares the code of a row of the table. False: such a row is not indexed.
     virtual bool code_row(const index::VectorValue& value) = 0;
-    // Compares what the index has of a row with what code_row() has prepared, and reports what differs.
-    virtual void compare(const IndexedRow& row) = 0;
+    // Compares what the index has of a row with what code_row() has prepared, and reports what differs. Gives its
+    // attributes; false where they are not to be read.
+    virtual bool compare(const IndexedRow& row, index::RowAttributes* attributes) = 0;
     // Where it is, for messages.
     virtual BlockNumber block_of(const IndexedRow& row) const = 0;
     virtual int64 slot_of(const IndexedRow& row) const = 0;
@@ -56,7 +58,8 @@ private:
     void sort_rows();
     void check_pointers();
     void scan_table(bool part);
-    void check_row(ItemPointer tid, Datum value);
+    void check_row(ItemPointer tid, const Datum* values, const bool* nulls);
+    void check_attributes(const IndexedRow& row, const Datum* values, const bool* nulls);
 
     Relation heap_, index_;
     Snapshot snapshot_;
@@ -65,6 +68,7 @@ private:
     RowSource& source_;
     bool is_heap_;  // the table's access method is the server's own
     MemoryContext row_context_;
+    index::AttributeEncoder encoder_;
     codec::Element element_;
     uint32 dim_;
     ArenaVec<IndexedRow> rows_;  // those with pointers to `count_` blocks from `from_` on, sorted by pointer

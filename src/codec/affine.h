@@ -89,9 +89,13 @@ bool encode_affine(const void* values, uint32_t dim, float* scratch, uint8_t* co
     double norm_sq = simd::active->norm_sq_f32(x, dim);
     if (!(norm_sq > 0)) return false;
     double norm = std::sqrt(norm_sq);
-    for (uint32_t i = 0; i < dim; i++) scratch[i] = static_cast<float>(x[i] / norm);
     // The operator sums squares in float32: out of this range it may overflow or underflow, and answer anything.
     bool promised = norm_sq > 1e-25 && norm_sq < 1e37;
+    if (promised) {
+        simd::active->scale_f32(x, static_cast<float>(1 / norm), nullptr, 2, dim, scratch);
+    } else {
+        for (uint32_t i = 0; i < dim; i++) scratch[i] = static_cast<float>(x[i] / norm);
+    }
     write(scratch, dim, false, promised ? 0x1.0p-23 : kInfinity, code);
     return true;
 }

@@ -31,10 +31,8 @@ void decode(const Codec& codec, const uint8_t* code, uint32_t dim, float* out) {
         to_floats(codec.element, code, dim, out);
         return;
     }
-    AffineFactors f;
-    memcpy(&f, code, sizeof f);
-    const uint8_t* bytes = code + sizeof f;
-    for (uint32_t i = 0; i < dim; i++) out[i] = f.lo + f.step * static_cast<float>(bytes[i]);
+    AffineFactors f = factors_of(code);
+    simd::active->decode_u8(codes_of(code), f.lo, f.step, dim, out);
 }
 
 }  // namespace vext::codec

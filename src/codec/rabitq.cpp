@@ -43,18 +43,10 @@ void put_nibble(uint8_t* group, uint32_t row, uint8_t nibble) {
 
 uint32_t bits_for(uint32_t dim) { return std::min(rotated_dims(dim), kMaxBits); }
 
-BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
+BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
                        uint8_t* code) {
-    const simd::Kernels& kernels = *simd::active;
-    for (uint32_t i = 0; i < dims; i++) x[i] -= c[i];
-    for (uint32_t i = 0; i < dims; i++) scratch[i] = x[i] > 0 ? 1.0f : -1.0f;
-    for (uint32_t i = 0; i < bits; i += 8) {
-        uint32_t byte = 0;
-        for (uint32_t j = 0; j < 8; j++) byte |= static_cast<uint32_t>(x[i + j] > 0) << j;
-        code[i / 8] = static_cast<uint8_t>(byte);
-    }
-    double r_sq = kernels.norm_sq_f32(x, dims), r_c = inner_product ? kernels.dot_f32(x, c, dims) : 0;
-    double sign_r = kernels.dot_f32(scratch, x, bits), sign_c = kernels.dot_f32(scratch, c, bits);
+    simd::SignSums sums = simd::active->sign_bits(x, c, dims, bits, code);
+    double r_sq = sums.norm_sq, sign_r = sums.size;
     double k = sign_r > 0 ? r_sq / sign_r : 0;
     double along = r_sq > 0 ? sign_r * sign_r / r_sq : 0;
     double deviation = k * std::sqrt(std::max(0.0, bits - along) / (dims - 1));
@@ -63,7 +55,7 @@ BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, b
     f.scale = narrow(-factor * k, false);
     f.error = narrow(factor * deviation, true);
     // With the factor as it was rounded.
-    f.add = to_float((inner_product ? -r_c : r_sq) - static_cast<double>(widen(f.scale)) * sign_c);
+    f.add = to_float((inner_product ? -sums.along : r_sq) - static_cast<double>(widen(f.scale)) * sums.signs);
     return f;
 }
 

@@ -39,8 +39,8 @@ struct BitFactors {
 
 // `x` and `c` are rotated (dims: rotated_dims), and so is what queries are prepared from. For estimates of |q - x|^2
 // all three may be less a common vector, which keeps the tables of queries fine; `inner_product`: for estimates of -<q,
-// x>. Writes the code, a bit per dimension, bits / 8 bytes. Destroys x; `scratch` has dims floats.
-BitFactors encode_bits(float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, float* scratch,
+// x>. Writes the code, a bit per dimension, bits / 8 bytes.
+BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
                        uint8_t* code);
 
 void put_row(BitBlock* block, uint32_t bits, uint32_t row, const BitFactors& factors, const uint8_t* code);

@@ -23,13 +23,12 @@ Rotation::Rotation(uint32_t dim, float* signs) : dim_(dim), signs_(signs) {
 
 void Rotation::apply(const float* x, float* out) const {
     uint32_t n = rotated_dims(dim_);
-    memcpy(out, x, dim_ * sizeof(float));
-    memset(out + dim_, 0, (n - dim_) * sizeof(float));
     uint32_t window = std::bit_floor(n);
     float scale = 1 / std::sqrt(static_cast<float>(window));
     const float* signs = signs_;
     for (size_t round = 0; round < kRounds; round++, signs += n) {
-        for (uint32_t i = 0; i < n; i++) out[i] *= signs[i];
+        simd::active->multiply_f32(round == 0 ? x : out, signs, round == 0 ? dim_ : n, out);
+        if (round == 0) memset(out + dim_, 0, (n - dim_) * sizeof(float));
         simd::active->hadamard(out, window, scale);
         if (window < n) simd::active->hadamard(out + (n - window), window, scale);
     }

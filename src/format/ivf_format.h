@@ -22,7 +22,7 @@ struct IvfMeta {
     uint8 element;               // codec::Element
     uint8 metric;                // codec::Metric
     uint8 quantization;          // codec::CodecId: none, sq8 or rabitq
-    uint8 attributes;            // number of filter columns: 0
+    uint8 attributes;            // number of filter columns
     uint32 lists;                // how many there are
     uint32 bits;                 // of a row's 1-bit code; 0 where there are none
     uint32 code_bytes;           // of a row's code in a vectors page
@@ -34,9 +34,10 @@ struct IvfMeta {
     BlockNumber free_vectors;    // first of the list of vectors pages that no list has
     uint32 reserved0;
     double rows;  // indexed by the build
-    uint32 reserved[16];
+    Attribute attribute[kMaxAttributes];
+    uint32 reserved[8];
 };
-static_assert(sizeof(IvfMeta) == 128 && offsetof(IvfMeta, rows) == 56 && std::is_trivially_copyable_v<IvfMeta>);
+static_assert(sizeof(IvfMeta) == 128 && offsetof(IvfMeta, rows) == 56 && offsetof(IvfMeta, attribute) == 64 && std::is_trivially_copyable_v<IvfMeta>);
 
 // A slot of a lists page.
 struct IvfList {
@@ -61,12 +62,19 @@ struct IvfEntries {
 };
 static_assert(sizeof(IvfEntries) == 24 && std::is_trivially_copyable_v<IvfEntries>);
 
-// A block: this header; then, with 1-bit codes, codec::BitBlock and the codes.
+// A block: this header; then, with 1-bit codes, codec::BitBlock and the codes; then the attributes, column by column.
 struct IvfBlock {
     uint32 live;            // bit i: entry i is in use
     SlotNumber vector[32];  // where the entry's code and row are
 };
 static_assert(sizeof(IvfBlock) == 132 && std::is_trivially_copyable_v<IvfBlock>);
+
+// One attribute of a block's entries: this header, then 32 values of 8 bytes, aligned to 4.
+struct IvfAttribute {
+    uint32 nulls;  // bit i: that of entry i is NULL, and its value 0
+};
+inline constexpr uint32 kIvfAttributeBytes = sizeof(IvfAttribute) + 32 * sizeof(int64);
+static_assert(kIvfAttributeBytes == 260);
 
 // A slot of a vectors page: this header and the code.
 struct IvfVector {

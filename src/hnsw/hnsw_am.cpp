@@ -166,8 +166,7 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
                                                                                 .begin_scan = begin_scan,
                                                                                 .rescan = rescan,
                                                                                 .get_tuple = get_tuple,
-                                                                                .end_scan = end_scan,
-.attributes = true});
+                                                                                .end_scan = end_scan});
     am->amusemaintenanceworkmem = true;
     vext::pg::set_parallel_build(am);
     PG_RETURN_POINTER(am);

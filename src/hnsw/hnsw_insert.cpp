@@ -336,7 +336,10 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
     };
     if (!wanted(now.node, now.level)) return false;
     // What could be found from the old one still can.
-    if (now.node != kNoSlot) linker_.add_edge(node, 0, now.node, HnswLinker::Mode::if_chosen);
+    if (now.node != kNoSlot) {
+        linker_.add_edge(node, 0, now.node, HnswLinker::Mode::always);
+        if (!linker_.is_live_now(now.node)) linker_.drop_links(node, 0, &now.node, 1);
+    }
     pg::Pin pin{ReadBuffer(index_.rel, format::kHnswMetaBlock)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     format::HnswMeta* meta = meta_of(pin.page());
@@ -354,16 +357,16 @@ bool HnswInserter::become_entry(SlotNumber node, int level, bool only_if_empty) 
 void HnswInserter::link_back(SlotNumber number, int level) {
     for (int l = level; l >= 0; l--) {
         const LevelLinks& links = levels_[static_cast<size_t>(l)];
-        HnswLinker::Outcome outcomes[kMaxM];
-        linker_.add_edges(links.nodes, links.count, l, number, outcomes);
-        SlotNumber kept[kMaxM];
-        size_t n = 0;
+        HnswLinker::Outcome outcomes[kMaxLinks];
+        linker_.add_edges(links.nodes, links.count, l, number, HnswLinker::Mode::if_chosen, outcomes);
+        SlotNumber kept[kMaxLinks], gone[kMaxLinks];
+        size_t n = 0, n_gone = 0;
         bool reachable = false;
         for (size_t i = 0; i < links.count; i++) {
-            if (outcomes[i] != HnswLinker::Outcome::gone) kept[n++] = links.nodes[i];
+            (outcomes[i] == HnswLinker::Outcome::gone ? gone[n_gone++] : kept[n++]) = links.nodes[i];
             reachable |= outcomes[i] == HnswLinker::Outcome::added;
         }
-        if (n < links.count) drop_links(number, l, kept, n);
+        if (n_gone > 0) linker_.drop_links(number, l, gone, n_gone);
         if (l > 0) continue;
         // On level 0 a node that everybody refused would never be found,
         for (size_t i = 0; i < n && !reachable; i++) {
@@ -376,25 +379,6 @@ void HnswInserter::link_back(SlotNumber number, int level) {
                         HnswLinker::Outcome::added;
         }
     }
-}
-
-// Takes those chosen neighbours of a node off its row that are not in `kept`.
-void HnswInserter::drop_links(SlotNumber number, int level, const SlotNumber* kept, size_t kept_count) {
-    const LevelLinks& chosen = levels_[static_cast<size_t>(level)];
-    auto contains = [](const SlotNumber* list, size_t n, SlotNumber x) {
-        return std::find(list, list + n, x) != list + n;
-    };
-    RowChange change;
-    do {
-        if (!store_.find_row(number, level, &change.row)) return;
-        change.seen_count = store_.links(number, level, change.seen);
-        change.count = 0;
-        for (size_t i = 0; i < change.seen_count; i++) {
-            SlotNumber link = change.seen[i];
-            bool dropped = contains(chosen.nodes, chosen.count, link) && !contains(kept, kept_count, link);
-            if (!dropped) change.links[change.count++] = link;
-        }
-    } while (linker_.replace_row(change) == HnswLinker::Replaced::changed);
 }
 
 }  // namespace vext::hnsw

@@ -59,7 +59,6 @@ private:
     void write_base_row(SlotNumber node);
     bool become_entry(SlotNumber node, int level, bool only_if_empty);
     void link_back(SlotNumber node, int level);
-    void drop_links(SlotNumber node, int level, const SlotNumber* kept, size_t kept_count);
 
     const HnswIndex& index_;
     HnswStore store_;

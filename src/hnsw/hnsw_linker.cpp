@@ -1,4 +1,5 @@
 #include <cstring>
+#include <numeric>
 
 #include "hnsw/hnsw_linker.h"
 #include "page/page_change.h"
@@ -135,12 +136,23 @@ void HnswLinker::replace_rows(Planned** changes, size_t n) {
     }
 }
 
+// The row of a node of level 0 as it will be once what is planned is done.
+size_t HnswLinker::planned_links(SlotNumber node, SlotNumber* out) {
+    for (size_t i = 0; i < planned_; i++) {
+        const RowChange& change = changes_[i].change;
+        if (change.row.node != node) continue;
+        memcpy(out, change.links, change.count * sizeof(SlotNumber));
+        return change.count;
+    }
+    return store_.links(node, 0, out);
+}
+
 // Notes where the rows of level 0 of some nodes lead: what can be reached from them in one step.
 void HnswLinker::look_ahead(const SlotNumber* nodes, size_t n) {
     SlotNumber row[kMaxLinks];
     ahead_.clear();
     for (size_t i = 0; i < n; i++) {
-        size_t count = store_.links(nodes[i], 0, row);
+        size_t count = planned_links(nodes[i], row);
         for (size_t j = 0; j < count; j++) ahead_.push_back(row[j]);
     }
     std::sort(ahead_.begin(), ahead_.end());
@@ -168,18 +180,39 @@ size_t HnswLinker::keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* 
 }
 
 // Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that another
-// node of the row, or `to`, leads to. Where there is none the farthest goes, and is returned: `to` has to lead to it.
+// node of the row, or `to`, leads to, or that is dead. Where there is none the farthest goes, and is returned: `to` has
+// to lead to it.
 SlotNumber HnswLinker::force(SlotNumber to, SlotNumber* links, size_t n) {
     links[n] = to;
     look_ahead(links, n + 1);
     size_t victim = n;
-    while (victim-- > 0 && !is_ahead(links[victim])) {
+    while (victim-- > 0 && !is_ahead(links[victim]) && is_live_now(links[victim])) {
     }
     bool covered = victim < n;
     if (!covered) victim = n - 1;
     SlotNumber lost = covered ? format::kNoSlot : links[victim];
     links[victim] = to;
     return lost;
+}
+
+// Lets the node that edges are added to lead to `lost` itself, in its own row; where that is full, in place of a node
+// that another one of the row leads to. False: there is none.
+bool HnswLinker::adopt(SlotNumber lost) {
+    if (!own_planned_) return false;
+    RowChange& own = changes_[0].change;
+    SlotNumber* end = own.links + own.count;
+    if (lost == own.row.node || std::find(own.links, end, lost) != end) return true;
+    if (own.count < store_.index().max_links(0)) {
+        own.links[own.count++] = lost;
+        return true;
+    }
+    look_ahead(own.links, own.count);
+    while (end-- > own.links) {
+        if (!is_ahead(*end)) continue;
+        *end = lost;
+        return true;
+    }
+    return false;
 }
 
 // What the edge from -> to makes of the row of `from`, as it is now. False: nothing is to be changed, and `outcome`
@@ -195,7 +228,6 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
         if (live) memcpy(base_code_.data(), code, index.code_size(code));
     });
     *outcome = Outcome::gone;
-    change->lost = format::kNoSlot;
     if (!live || !store_.find_row(from, level, &change->row)) return false;
 
     SlotNumber* seen = change->seen;
@@ -210,13 +242,16 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
         count = choose(base_code_.data(), links, count, max);
         bool chosen = std::find(links, links + count, to) != links + count;
         if (chosen && level == 0) count = keep_reachable(seen, n, links, count);
-        if (!chosen || count > max) {
+        if (chosen && count > max) chosen = adopt(links[--count]);
+        if (!chosen) {
             *outcome = Outcome::refused;
             if (mode == Mode::if_chosen) return false;
-            *outcome = Outcome::added;
             memcpy(links, seen, n * sizeof(SlotNumber));
             sort_links(base_code_.data(), links, n);
-            change->lost = force(to, links, n);
+            SlotNumber lost = force(to, links, n);
+            bool kept = lost == format::kNoSlot || adopt(lost);
+            if (!kept && mode == Mode::always) return false;
+            *outcome = Outcome::added;
             count = n;
         }
     }
@@ -225,35 +260,77 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     return true;
 }
 
-HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
-    RowChange change;
-    Outcome outcome;
-    while (plan_edge(from, level, to, mode, &change, &outcome)) {
-        CHECK_FOR_INTERRUPTS();
-        if (change.lost != format::kNoSlot) add_edge(to, level, change.lost, Mode::if_chosen);
-        Replaced replaced = replace_row(change);
-        if (replaced == Replaced::gone) return Outcome::gone;
-        if (replaced == Replaced::done) break;
+// Plans changes of the rows of from[todo[i]], one after the other, each as if those before were done. The first is of
+// the row of `to` itself, on level 0.
+void HnswLinker::plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
+                            Outcome* outcomes) {
+    changes_.resize_uninitialized(n + 1);
+    RowChange& own = changes_[0].change;
+    own_planned_ = level == 0 && store_.find_row(to, 0, &own.row);
+    planned_ = own_planned_;
+    if (own_planned_) {
+        own.count = own.seen_count = store_.links(to, 0, own.seen);
+        memcpy(own.links, own.seen, own.count * sizeof(SlotNumber));
     }
+    for (size_t i = 0; i < n; i++) {
+        Planned& p = changes_[planned_];
+        p.edge = todo[i];
+        p.tried = false;
+        if (plan_edge(from[todo[i]], level, to, mode, &p.change, &outcomes[todo[i]])) planned_++;
+    }
+}
+
+// Changes the row of `to` itself if it is planned to: what other rows lose is found there before they lose it. False:
+// it is no longer what it was.
+bool HnswLinker::publish_own() {
+    const RowChange& own = changes_[0].change;
+    const SlotNumber *seen_end = own.seen + own.seen_count, *end = own.links + own.count;
+    if (std::equal(own.links, end, own.seen, seen_end)) return true;
+    if (replace_row(own) != Replaced::done) return false;
+    // Whoever has died meanwhile leaves it again: vacuum has either seen this row or been seen.
+    SlotNumber dead[kMaxLinks];
+    size_t n = 0;
+    for (const SlotNumber* x = own.links; x < end; x++) {
+        if (std::find(own.seen, seen_end, *x) == seen_end && !is_live_now(*x)) dead[n++] = *x;
+    }
+    if (n > 0) drop_links(own.row.node, 0, dead, n);
+    return true;
+}
+
+void HnswLinker::drop_links(SlotNumber from, int level, const SlotNumber* nodes, size_t n) {
+    RowChange change;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        if (!store_.find_row(from, level, &change.row)) return;
+        change.seen_count = store_.links(from, level, change.seen);
+        SlotNumber* end = std::copy_if(change.seen, change.seen + change.seen_count, change.links,
+                                       [&](SlotNumber x) { return std::find(nodes, nodes + n, x) == nodes + n; });
+        change.count = end - change.links;
+    } while (change.count < change.seen_count && replace_row(change) == Replaced::changed);
+}
+
+HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber to, Mode mode) {
+    Outcome outcome;
+    add_edges(&from, 1, level, to, mode, &outcome);
     return outcome;
 }
 
-void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Outcome* outcomes) {
-    changes_.resize_uninitialized(n);
-    size_t planned = 0;
-    for (size_t i = 0; i < n; i++) {
-        Planned& p = changes_[planned];
-        p.edge = i;
-        p.tried = false;
-        if (plan_edge(from[i], level, to, Mode::if_chosen, &p.change, &outcomes[i])) planned++;
-    }
-    Planned* planned_rows[kMaxM];
-    for (size_t i = 0; i < planned; i++) planned_rows[i] = &changes_[i];
-    replace_rows(planned_rows, planned);
-    for (size_t i = 0; i < planned; i++) {
-        const Planned& p = changes_[i];
-        if (p.replaced == Replaced::gone) outcomes[p.edge] = Outcome::gone;
-        if (p.replaced == Replaced::changed) outcomes[p.edge] = add_edge(from[p.edge], level, to, Mode::if_chosen);
+void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes) {
+    size_t todo[kMaxLinks];
+    std::iota(todo, todo + n, size_t{0});
+    while (n > 0) {
+        CHECK_FOR_INTERRUPTS();
+        plan_edges(from, todo, n, level, to, mode, outcomes);
+        if (own_planned_ && !publish_own()) continue;
+        Planned* rows[kMaxLinks];
+        size_t first = own_planned_, count = planned_ - first;
+        for (size_t i = 0; i < count; i++) rows[i] = &changes_[first + i];
+        replace_rows(rows, count);
+        n = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (rows[i]->replaced == Replaced::gone) outcomes[rows[i]->edge] = Outcome::gone;
+            if (rows[i]->replaced == Replaced::changed) todo[n++] = rows[i]->edge;
+        }
     }
 }
 

@@ -12,7 +12,6 @@ struct RowChange {
     LinkRow row;
     size_t seen_count, count;
     SlotNumber seen[kMaxLinks], links[kMaxLinks];
-    SlotNumber lost;  // a node that a forced edge takes the place of: to be linked from the edge's end before
 };
 
 class HnswLinker {
@@ -28,12 +27,26 @@ public:
     enum class Mode { if_chosen, always, even_if_dead };
     Outcome add_edge(SlotNumber from, int level, SlotNumber to, Mode mode);
 
-    // Adds the edges from[i] -> to, at most kMaxM, by as few WAL records as possible, and gives what became of each.
-    void add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Outcome* outcomes);
+    // Adds the edges from[i] -> to, at most kMaxLinks, by as few WAL records as possible, and gives what became of each.
+    void add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes);
+
+    // Takes edges off a row.
+    void drop_links(SlotNumber from, int level, const SlotNumber* nodes, size_t n);
+
+    bool is_live_now(SlotNumber node);
 
     // Replaces a row. changed: it is no longer what was seen; gone: it no longer belongs to the node.
     enum class Replaced : uint8 { done, changed, gone };
     Replaced replace_row(const RowChange& change);
+
+    struct Planned {
+        RowChange change;
+        size_t edge;  // which of the edges that are added together
+        bool tried;   // false before
+        Replaced replaced;
+    };
+    // Replaces rows on several pages by as few WAL records as possible, and notes what became of each.
+    void replace_rows(Planned** changes, size_t n);
 
     // Sorts nodes by their distance to `base_code` and lets the heuristic choose at most `max`, in place. Nodes that
     // are not live are dropped.
@@ -43,29 +56,27 @@ public:
     void sort_links(const uint8* base_code, SlotNumber* nodes, size_t n);
 
 private:
-    struct Planned {
-        RowChange change;
-        size_t edge;  // which of the edges that are added together
-        bool tried;
-        Replaced replaced;
-    };
-
     void sort_by_distance(const uint8* base_code, const SlotNumber* nodes, size_t n);
     Replaced compare(Page page, const RowChange& change);
     void apply(Page page, const RowChange& change);
+    size_t planned_links(SlotNumber node, SlotNumber* out);
     bool plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode, RowChange* change, Outcome* outcome);
-    void replace_rows(Planned** changes, size_t n);
+    void plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
+                    Outcome* outcomes);
     void look_ahead(const SlotNumber* nodes, size_t n);
     bool is_ahead(SlotNumber node) const;
-    bool is_live_now(SlotNumber node);
     size_t keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count);
     SlotNumber force(SlotNumber to, SlotNumber* links, size_t n);
+    bool adopt(SlotNumber lost);
+    bool publish_own();
 
     HnswStore& store_;
     ArenaVec<uint8> base_code_;
     ArenaVec<uint8> codes_;
     ArenaVec<Neighbor> neighbors_;
-    ArenaVec<Planned> changes_;
+    ArenaVec<Planned> changes_;  // of which planned_; the first is of the row of the edges' end, if own_planned_
+    size_t planned_ = 0;
+    bool own_planned_ = false;
     ArenaVec<SlotNumber> ahead_;  // sorted
 };
 

@@ -30,7 +30,7 @@ bool is_careful(const Scan& s) {
     return use.drops_rows || use.merges || s.by.has_range;
 }
 size_t first_share(const Scan& s) {
-    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.ef;
     return s.quota > 0 ? std::min(most, s.quota) : most;
 }
 size_t share(const Scan& s) {
@@ -215,7 +215,7 @@ void first_batch(Scan& s) {
         return;
     }
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
+    if (iterative && !s.index.codec->exact) {
         s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
     }
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);

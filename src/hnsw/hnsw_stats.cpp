@@ -150,6 +150,7 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("quantization", codec::codec_name(index.codec->id));
     out.add("m", index.m());
     out.add("ef_construction", index.meta.ef_construction);
+    out.add("attributes", index.meta.attributes);
     out.add("rows", s.rows);
     out.add("rows of equal codes", s.rows > s.live ? s.rows - s.live : 0);
     out.add("nodes", s.live);
@@ -166,7 +167,9 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("pages of postings", s.pages[3]);
     out.add("empty pages", s.empty_pages);
     out.add("bytes per row", pages * BLCKSZ, s.rows);
-    out.add("bytes per row: codes", s.code_bytes, s.rows);
+    uint64 attributes = s.live * index.layout.attribute_bytes;
+    out.add("bytes per row: codes", s.code_bytes - std::min(s.code_bytes, attributes), s.rows);
+    out.add("bytes per row: attributes", attributes, s.rows);
     out.add("bytes per row: links", s.base_link_bytes, s.rows);
     out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
     out.add("bytes per row: postings", s.posting_bytes, s.rows);

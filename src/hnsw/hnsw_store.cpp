@@ -81,16 +81,17 @@ void HnswStore::prefetch_tests(BlockNumber block) {
     const char* page = reader_.guess(block);
     if (page == nullptr || nodes.runs) return;
     uint32 last = static_cast<uint32>(sizeof(HnswNode)) + index_.layout.attribute_bytes - 1;
-    for (uint32 i = 0; i < nodes.per_page; i++) {
-        const char* slot = page + page::kSlotAreaStart + i * nodes.slot_bytes;
+    const char* slot = page + page::kSlotAreaStart;
+    for (uint32 i = 0; i < nodes.per_page; i++, slot += nodes.slot_bytes) {
         __builtin_prefetch(slot);
-        __builtin_prefetch(slot + last);
+        if (reinterpret_cast<uintptr_t>(slot) % kCacheLine + last >= kCacheLine) __builtin_prefetch(slot + last);
     }
 }
 
 size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
     const SlotShape& nodes = index_.layout.nodes;
     auto* at = const_cast<char*>(page);
+    if (!nodes.runs && filter_ != nullptr) return test_slots(at, block, passing);
     size_t live = 0;
     for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(at, nodes, i)) {
         const HnswNode* node = node_at(index_, at, i);
@@ -99,6 +100,27 @@ size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32
         SlotNumber number = nodes.number(block, i);
         if (node_passes(node, number)) passing->push_back(number);
     }
+    return live;
+}
+
+// The same without branches that depend on what most nodes hold.
+size_t HnswStore::test_slots(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
+    const uint32 bytes = index_.layout.nodes.slot_bytes, count = index_.layout.nodes.per_page;
+    const index::AttributeFilter::First first = filter_->first();
+    SlotNumber number = index_.layout.nodes.number(block, 0);
+    const char* slot = page + page::kSlotAreaStart;
+    size_t live = 0, begin = passing->size(), end = begin;
+    passing->resize_uninitialized(begin + count);
+    for (uint32 i = 0; i < count; i++, number++, slot += bytes) {
+        auto* node = reinterpret_cast<const HnswNode*>(slot);
+        bool lives = is_live(node), more = node->posting != kNoSlot;
+        bool maybe = first.passes(node + 1, node->null_attributes) || more;
+        live += lives;
+        (*passing)[end] = number;
+        if (!first.all || more) maybe = maybe && lives && node_passes(node, number);
+        end += lives && maybe;
+    }
+    passing->resize_uninitialized(end);
     return live;
 }
 

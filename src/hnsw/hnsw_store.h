@@ -139,6 +139,7 @@ public:
 private:
     bool chain_passes(SlotNumber chunk, SlotNumber node);
     size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
+    size_t test_slots(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
 
     static uint32 usual_bytes(const HnswIndex& index) {
         constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements

@@ -44,7 +44,7 @@ IndexAmRoutine* make_routine(const Methods& methods) {
     am->amsupport = kSupportProcs;
     am->amcanorderbyop = true;
     am->amoptionalkey = true;
-    am->amcanmulticol = am->amsearcharray = am->amsearchnulls = methods.attributes;
+    am->amcanmulticol = am->amsearcharray = am->amsearchnulls = true;  // attributes.h
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
     am->ambuild = methods.build;

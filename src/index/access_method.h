@@ -21,7 +21,6 @@ struct Methods {
     amrescan_function rescan;
     amgettuple_function get_tuple;
     amendscan_function end_scan;
-    bool attributes = false;  // takes further columns (attributes.h)
 };
 // The routine, with the flags of all our access methods.
 IndexAmRoutine* make_routine(const Methods& methods);

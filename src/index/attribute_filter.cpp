@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/ivf_format.h"
 #include "index/attribute_place.h"
 
 namespace vext::index {
@@ -199,10 +200,34 @@ void AttributeFilter::finish(Column& column) {
     }
 }
 
-bool AttributeFilter::passes_tests(const void* values) const {
+uint32 AttributeFilter::passing(const char* columns, uint32 rows) const {
+    constexpr size_t kStride = format::kIvfAttributeBytes, kHeader = sizeof(format::IvfAttribute);
+    for (uint32 tested = tested_nulls_; tested != 0; tested &= tested - 1) {
+        auto attribute = static_cast<uint32>(__builtin_ctz(tested));
+        uint32 nulls;
+        memcpy(&nulls, columns + attribute * kStride, sizeof nulls);
+        rows &= wanted_nulls_ >> attribute & 1 ? nulls : ~nulls;
+    }
+    for (const Range& r : ranges_) {
+        if (rows == 0) return 0;
+        const char* column = columns + r.attribute * kStride + kHeader;
+        uint32 within = 0;
+        for (uint32 row = 0; row < 32; row++) {
+            within |= static_cast<uint32>(static_cast<uint64>(value_at(column, row)) - r.low <= r.width) << row;
+        }
+        rows &= within;
+    }
+    for (uint32 left = tests_.size() == 0 ? 0 : rows; left != 0; left &= left - 1) {
+        auto row = static_cast<uint32>(__builtin_ctz(left));
+        if (!passes_tests(columns + kHeader + row * sizeof(int64), kStride)) rows &= ~(1u << row);
+    }
+    return rows;
+}
+
+bool AttributeFilter::passes_tests(const void* values, size_t stride) const {
     constexpr uint32 kFew = 8;
     for (const Test& test : tests_) {
-        int64 value = value_at(values, test.attribute);
+        int64 value = value_at(values, test.attribute, stride);
         const int64* begin = members_.data() + test.begin;
         const int64* end = members_.data() + test.end;
         bool ok = false;

@@ -30,7 +30,30 @@ public:
     bool passes(const void* values, uint16 nulls) const {
         bool ok = (nulls & tested_nulls_) == wanted_nulls_;
         for (const Range& r : ranges_) ok &= static_cast<uint64>(value_at(values, r.attribute)) - r.low <= r.width;
-        return ok && (tests_.size() == 0 || passes_tests(values));
+        return ok && (tests_.size() == 0 || passes_tests(values, sizeof(int64)));
+    }
+    // Of the rows of a block, a bit each, those that pass; its attributes stand column by column (format::IvfAttribute).
+    // Not to be asked where never().
+    uint32 passing(const char* columns, uint32 rows) const;
+
+    // For many rows in turn: what most filters are, one range of one attribute, without a loop.
+    struct First {
+        uint64 low, width;
+        uint32 offset;
+        uint16 tested_nulls, wanted_nulls;
+        bool all;  // there is nothing more to test
+
+        bool passes(const void* values, uint16 nulls) const {
+            uint64 value;
+            memcpy(&value, static_cast<const char*>(values) + offset, sizeof value);
+            return (nulls & tested_nulls) == wanted_nulls && value - low <= width;
+        }
+    };
+    First first() const {
+        if (ranges_.size() == 0) return {0, ~uint64{0}, 0, tested_nulls_, wanted_nulls_, tests_.size() == 0};
+        const Range& r = ranges_[0];
+        return {r.low, r.width, r.attribute * static_cast<uint32>(sizeof(int64)), tested_nulls_, wanted_nulls_,
+                ranges_.size() == 1 && tests_.size() == 0};
     }
 
 private:
@@ -47,12 +70,13 @@ private:
     // What is known of one attribute while keys are read.
     struct Column;
 
-    static int64 value_at(const void* values, uint32 attribute) {
+    // `stride`: from one attribute's value to that of the next one.
+    static int64 value_at(const void* values, size_t attribute, size_t stride = sizeof(int64)) {
         int64 value;
-        memcpy(&value, static_cast<const char*>(values) + attribute * sizeof value, sizeof value);
+        memcpy(&value, static_cast<const char*>(values) + attribute * stride, sizeof value);
         return value;
     }
-    bool passes_tests(const void* values) const;
+    bool passes_tests(const void* values, size_t stride) const;
     void add_key(Column& column, AttributeCoder& coder, const ScanKeyData& key);
     void add_comparison(Column& column, AttributeCoder& coder, const ScanKeyData& key);
     void add_array_test(Column& column, AttributeCoder& coder, const ScanKeyData& key);

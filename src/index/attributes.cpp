@@ -71,8 +71,10 @@ int describe_attributes(Relation index, format::Attribute* attributes) {
 
 bool has_attributes(Relation index, const format::Attribute* attributes, int count) {
     if (IndexRelationGetNumberOfKeyAttributes(index) - 1 != count) return false;
-    for (int i = 0; i < count; i++) {
-        if (attributes[i].kind != static_cast<uint8>(kind_of(index, i + 2))) return false;
+    for (int i = 0; i < format::kMaxAttributes; i++) {
+        AttributeKind kind = i < count ? kind_of(index, i + 2) : AttributeKind::none;
+        const format::Attribute& a = attributes[i];
+        if (a.kind != static_cast<uint8>(kind) || a.flags != 0 || a.reserved != 0) return false;
     }
     return true;
 }

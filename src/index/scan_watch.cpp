@@ -61,6 +61,33 @@ bool is_our_scan(const IndexScanState* node) {
     return node->iss_RelationDesc != nullptr && is_ours(node->iss_RelationDesc);
 }
 
+// ---- where rows are
+
+// A row that has waited in the executor's queue comes out of it without its ctid, before PostgreSQL 15.20 and those of
+// that day: FOR UPDATE would lock, and WHERE CURRENT OF change, a row at no place.
+void give_place(TupleTableSlot* slot) {
+    if (!TTS_IS_BUFFERTUPLE(slot) || ItemPointerIsValid(&slot->tts_tid)) return;
+    HeapTuple row = reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->base.tuple;
+    if (row != nullptr) slot->tts_tid = row->t_self;
+}
+
+extern "C" Datum eval_with_place(ExprState* state, ExprContext* context, bool* null) {
+    give_place(context->ecxt_scantuple);
+    auto* condition = static_cast<ExprState*>(state->evalfunc_private);
+    *null = false;
+    return condition == nullptr ? BoolGetDatum(true) : ExecEvalExpr(condition, context, null);
+}
+
+// The scan's condition is what the executor looks at before it makes anything else of a row.
+void restore_places(IndexScanState* scan) {
+    auto* condition = static_cast<ExprState*>(MemoryContextAllocZero(scan->ss.ps.state->es_query_cxt, sizeof(ExprState)));
+    condition->type = T_ExprState;
+    condition->flags = EEO_FLAG_IS_QUAL;
+    condition->evalfunc = eval_with_place;
+    condition->evalfunc_private = scan->ss.ps.qual;
+    scan->ss.ps.qual = condition;
+}
+
 // ---- before: which scans have their rows dropped
 
 bool note_scans(PlanState* node, void* context) {
@@ -74,6 +101,7 @@ bool note_scans(PlanState* node, void* context) {
                 auto* n = static_cast<WatchedQuery::Node*>(MemoryContextAlloc(q->context, sizeof(WatchedQuery::Node)));
                 *n = {RelationGetRelid(scan->iss_RelationDesc), above, q->nodes};
                 q->nodes = n;
+                restore_places(scan);
             }
             break;
         }

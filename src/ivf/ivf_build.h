@@ -110,6 +110,7 @@ void begin_partitions(Build& b);  // the leader
 void scan_piece(Build& b, uint32 piece);
 // Rows come out of their partition in the order of lists and, within them, of the table.
 struct SortedRows {
+    const IvfIndex* index;
     Tuplesortstate* sort;
     TupleTableSlot* slot;
 };
@@ -118,6 +119,7 @@ struct SortedRow {
     uint32 list;
     ItemPointerData tid;
     const char* code;  // unaligned
+    index::RowAttributes attributes;
 };
 bool next_sorted_row(SortedRows& rows, SortedRow* row);
 void end_sorted_rows(SortedRows& rows);

@@ -215,7 +215,7 @@ void write_partition(Build& b, uint32 partition) {
         vector->tid = row.tid;
         vector->flags = 1;
         memcpy(code_of(vector), code, b.index.meta.code_bytes);
-        coder.put(block_at(b.index, page, at / kBlockRows), at % kBlockRows, number);
+        coder.put(block_at(b.index, page, at / kBlockRows), at % kBlockRows, number, row.attributes);
         if (done % 256 == 255) {
             uint64 all = b.shared->rows_done.fetch_add(256) + 256;
             if (b.leader) index::set_build_progress(static_cast<int64>(all));

@@ -47,6 +47,12 @@ void put(Tuplesortstate* sort, TupleTableSlot* slot, int64 key, bytea* code) {
     tuplesort_puttupleslot(sort, slot);
 }
 
+// What is kept of a row: its code, and the attributes behind it.
+size_t stored_bytes(const IvfIndex& index) {
+    size_t attributes = index.meta.attributes;
+    return index.codec->bytes(index.dim()) + (attributes > 0 ? attributes * sizeof(int64) + sizeof(uint16) : 0);
+}
+
 // What a shared tuplestore takes for a tuple: it looks at the length alone.
 struct StoredCode {
     uint32 length;
@@ -58,8 +64,8 @@ struct StoredCode {
 class Scanner {
 public:
     Scanner(Build& b, uint32 piece)
-        : b_(b), code_bytes_(b.index.codec->bytes(b.index.dim())),
-          entry_bytes_(MAXALIGN(offsetof(StoredCode, code) + VARHDRSZ + code_bytes_)),
+        : b_(b), encoder_(b.index.rel),
+          entry_bytes_(MAXALIGN(offsetof(StoredCode, code) + VARHDRSZ + stored_bytes(b.index))),
           entries_(static_cast<char*>(palloc0(Nearest::kPoints * entry_bytes_))),
           places_(static_cast<uint8*>(palloc0(Nearest::kPoints * b.index.space.stride()))),
           counts_(static_cast<uint64*>(palloc0(b.shared->lists * sizeof(uint64)))),
@@ -71,15 +77,21 @@ public:
         }
         for (size_t i = 0; i < Nearest::kPoints; i++) {
             entry(i)->length = static_cast<uint32>(entry_bytes_);
-            SET_VARSIZE(&entry(i)->code, VARHDRSZ + code_bytes_);
+            SET_VARSIZE(&entry(i)->code, VARHDRSZ + stored_bytes(b.index));
         }
     }
 
-    void add(ItemPointer tid, Datum datum) {
-        index::VectorValue value = index::value_to_index(b_.index.codec->element, datum, b_.index.dim());
+    void add(ItemPointer tid, const Datum* values, const bool* nulls) {
+        index::VectorValue value = index::value_to_index(b_.index.codec->element, values[0], b_.index.dim());
         auto* code = reinterpret_cast<uint8*>(VARDATA(&entry(held_)->code));
         if (!b_.index.codec->encode(value.elements, b_.index.dim(), b_.scratch.data(), code)) return;
         b_.index.space.place(value.elements, b_.scratch.data(), places_ + held_ * b_.index.space.stride());
+        if (size_t n = b_.index.meta.attributes; n > 0) {
+            index::RowAttributes row = encoder_.encode(values, nulls);
+            uint8* at = code + b_.index.codec->bytes(b_.index.dim());
+            memcpy(at, row.values, n * sizeof(int64));
+            memcpy(at + n * sizeof(int64), &row.nulls, sizeof row.nulls);
+        }
         tids_[held_++] = *tid;
     }
     bool full() const { return held_ == Nearest::kPoints; }
@@ -114,7 +126,8 @@ private:
     StoredCode* entry(size_t i) const { return reinterpret_cast<StoredCode*>(entries_ + i * entry_bytes_); }
 
     Build& b_;
-    size_t code_bytes_, entry_bytes_;
+    index::AttributeEncoder encoder_;
+    size_t entry_bytes_;
     char* entries_;
     uint8* places_;
     ItemPointerData tids_[Nearest::kPoints];
@@ -130,7 +143,7 @@ void scan_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, voi
     auto& [b, scanner] = *static_cast<std::pair<Build*, Scanner*>*>(state);
     if (is_null[0]) return;
     MemoryContext outer = MemoryContextSwitchTo(b->row_context);
-    scanner->add(tid, values[0]);
+    scanner->add(tid, values, is_null);
     MemoryContextSwitchTo(outer);
     MemoryContextReset(b->row_context);
     if (scanner->full()) scanner->flush();
@@ -204,7 +217,7 @@ SortedRows sort_partition(Build& b, uint32 partition) {
         sort = b.sorts[partition];
     }
     tuplesort_performsort(sort);
-    return {sort, MakeSingleTupleTableSlot(sorted_shape(), &TTSOpsMinimalTuple)};
+    return {&b.index, sort, MakeSingleTupleTableSlot(sorted_shape(), &TTSOpsMinimalTuple)};
 }
 
 bool next_sorted_row(SortedRows& rows, SortedRow* row) {
@@ -213,7 +226,12 @@ bool next_sorted_row(SortedRows& rows, SortedRow* row) {
     int64 key = DatumGetInt64(slot_getattr(rows.slot, 1, &is_null));
     // A short header may have been given to it, so it stands unaligned.
     const char* code = VARDATA_ANY(DatumGetPointer(slot_getattr(rows.slot, 2, &is_null)));
-    *row = {list_of(key), tid_of(key), code};
+    *row = {list_of(key), tid_of(key), code, {}};
+    if (size_t n = rows.index->meta.attributes; n > 0) {
+        const char* at = code + rows.index->codec->bytes(rows.index->dim());
+        memcpy(row->attributes.values, at, n * sizeof(int64));
+        memcpy(&row->attributes.nulls, at + n * sizeof(int64), sizeof row->attributes.nulls);
+    }
     return true;
 }
 

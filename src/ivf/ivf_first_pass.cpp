@@ -23,16 +23,17 @@ void scan_bits(Search& s, Page page, const ListTerms& terms) {
     float lower[kBlockRows];
     for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
         IvfBlock* block = block_at(s.index, page, i);
-        if (block->live == 0) continue;
+        uint32 live = entries_to_look_at(s, block);
+        if (live == 0) continue;
         codec::estimate(s.bits, bits_of(block), terms.base, terms.slack, lower);
-        s.counts.scored += static_cast<uint32>(__builtin_popcount(block->live));
+        s.counts.scored += static_cast<uint32>(__builtin_popcount(live));
         // Most blocks have none; this loop is vectorized, the next one is not.
         uint32 count = 0, near = 0;
         for (uint32 row = 0; row < kBlockRows; row++) count += lower[row] < s.cutoff;
         for (uint32 row = 0; count > 0 && row < kBlockRows; row++)
             near |= static_cast<uint32>(lower[row] < s.cutoff) << row;
-        s.truncated |= (near & block->live) != block->live;
-        for (near &= block->live; near != 0; near &= near - 1) {
+        s.truncated |= (near & live) != live;
+        for (near &= live; near != 0; near &= near - 1) {
             auto row = static_cast<uint32>(__builtin_ctz(near));
             s.candidates.push_back({lower[row], block->vector[row]});
         }
@@ -69,11 +70,11 @@ void scan_vectors(Search& s, const SlotNumber* numbers, size_t n) {
 }
 
 // The rows of a page's entries, for indexes without 1-bit codes.
-void read_numbers(const IvfIndex& index, Page page, ArenaVec<SlotNumber>& numbers) {
+void read_numbers(const Search& s, Page page, ArenaVec<SlotNumber>& numbers) {
     numbers.clear();
-    for (uint32 i = 0; i < index.layout.blocks_per_page; i++) {
-        const IvfBlock* block = block_at(index, page, i);
-        for (uint32 live = block->live; live != 0; live &= live - 1)
+    for (uint32 i = 0; i < s.index.layout.blocks_per_page; i++) {
+        IvfBlock* block = block_at(s.index, page, i);
+        for (uint32 live = entries_to_look_at(s, block); live != 0; live &= live - 1)
             numbers.push_back(block->vector[__builtin_ctz(live)]);
     }
 }
@@ -113,13 +114,26 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
             if (s.index.has_bits()) {
                 scan_bits(s, pin.page(), terms);
             } else {
-                read_numbers(s.index, pin.page(), numbers);
+                read_numbers(s, pin.page(), numbers);
             }
             block = e->next;
         }
         scan_vectors(s, numbers.data(), numbers.size());
     }
     look_at_candidates(s);
+}
+
+// Lists `from` to s.to.
+void scan_lists(Search& s, size_t from) {
+    s.counts.visited += s.to - from;
+    IvfList next = begin_list(s, s.probes[from].list);
+    for (size_t i = from; i < s.to; i++) {
+        IvfList list = next;
+        s.late = i >= s.from + (s.to - s.from) / 2;
+        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
+        scan_list(s, s.probes[i], list);
+    }
+    trim_results(s);
 }
 
 }  // namespace
@@ -131,13 +145,14 @@ void find_results(Search& s) {
     s.nearest_left = HUGE_VAL;
     s.trim_at = 2 * s.wanted;
     s.truncated = false;
-    IvfList next = begin_list(s, s.probes[s.from].list);
-    for (size_t i = s.from; i < s.to; i++) {
-        IvfList list = next;
-        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
-        scan_list(s, s.probes[i], list);
-    }
-    trim_results(s);
+    scan_lists(s, s.from);
+}
+
+void find_further(Search& s, size_t to) {
+    for (Result& r : s.results.span()) r.late = false;
+    size_t from = s.to;
+    s.to = to;
+    scan_lists(s, from);
 }
 
 }  // namespace vext::ivf

@@ -13,9 +13,23 @@ using page::make_shape;
 
 constexpr uint32 kMeanFloats = page::kSlotArea / sizeof(float);  // of a page
 
-IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits) {
+size_t block_bytes(uint32 bits, uint32 attributes) {
+    return sizeof(IvfBlock) + (bits > 0 ? codec::bit_block_bytes(bits) : 0) + attributes * format::kIvfAttributeBytes;
+}
+
+// So many dimensions are coded by 1 bit that a block fits a page.
+uint32 bits_of(uint32 dim, uint32 attributes) {
+    constexpr uint32 kStep = 64;
+    uint32 bits = codec::bits_for(dim);
+    while (block_bytes(bits, attributes) > page::kSlotArea - sizeof(IvfEntries)) bits -= kStep;
+    return bits;
+}
+
+IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits, uint32 attributes) {
     IvfLayout layout{};
-    size_t block = sizeof(IvfBlock) + (bits > 0 ? codec::bit_block_bytes(bits) : 0);
+    size_t block = block_bytes(bits, attributes);
+    layout.bits = bits;
+    layout.attributes_at = static_cast<uint32>(block_bytes(bits, 0));
     layout.block_bytes = static_cast<uint32>(block);
     layout.blocks_per_page = static_cast<uint32>((page::kSlotArea - sizeof(IvfEntries)) / block);
     layout.entries = make_shape(PageKind::entries, sizeof(IvfEntries) + layout.blocks_per_page * block);
@@ -43,9 +57,10 @@ CodecId default_quantization(const index::OpclassMeaning& meaning, uint32 dim) {
     return meaning.metric == codec::Metric::l1 || dim < kLeastForBits ? CodecId::sq8 : CodecId::rabitq;
 }
 
-IvfLayout layout_for(CodecId quantization, const codec::Codec* codec, const codec::Codec* space, uint32 dim) {
+IvfLayout layout_for(CodecId quantization, const codec::Codec* codec, const codec::Codec* space, uint32 dim,
+                     uint32 attributes) {
     return make_layout(stored_bytes(quantization, codec, dim), space->bytes(dim),
-                       has_bits(quantization) ? codec::bits_for(dim) : 0);
+                       has_bits(quantization) ? bits_of(dim, attributes) : 0, attributes);
 }
 
 Space make_space(const IvfMeta& meta) {
@@ -85,9 +100,11 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     IvfIndex index{};
     index.rel = rel;
     index.codec = index::choose_codec(row_codec(quantization), meaning.element, meaning.metric);
+    IvfMeta& meta = index.meta;
+    meta.attributes = static_cast<uint8>(index::describe_attributes(rel, meta.attribute));
     const codec::Codec* space = space_codec(meaning.element, meaning.metric);
     uint32 limit = index::most_dimensions(index::max_dimensions(meaning.element), [&](uint32 dim) {
-        IvfLayout layout = layout_for(quantization, index.codec, space, dim);
+        IvfLayout layout = layout_for(quantization, index.codec, space, dim, meta.attributes);
         return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.centroids.per_page > 0;
     });
     bool sq8_helps = quantization == CodecId::none && meaning.element != codec::Element::bit;
@@ -96,16 +113,15 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
         ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                 errmsg("dimensions must be greater than one for this opclass"));
     }
-    index.layout = layout_for(quantization, index.codec, space, dimensions);
+    index.layout = layout_for(quantization, index.codec, space, dimensions, meta.attributes);
 
-    IvfMeta& meta = index.meta;
     meta.magic = format::kIvfMagic;
     meta.version = format::kIvfVersion;
     meta.dimensions = dimensions;
     meta.element = static_cast<uint8>(meaning.element);
     meta.metric = static_cast<uint8>(meaning.metric);
     meta.quantization = static_cast<uint8>(quantization);
-    meta.bits = has_bits(quantization) ? codec::bits_for(dimensions) : 0;
+    meta.bits = index.layout.bits;
     meta.code_bytes = static_cast<uint32>(stored_bytes(quantization, index.codec, dimensions));
     meta.blocks_per_page = index.layout.blocks_per_page;
     meta.first_list = meta.first_centroid = meta.first_mean = InvalidBlockNumber;
@@ -129,16 +145,19 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     if (element != meaning.element || metric != meaning.metric) return "It is of another operator class.";
     BlockNumber blocks = RelationGetNumberOfBlocks(rel);
     if (meta.dimensions < 1 || meta.dimensions > index::max_dimensions(element) || meta.lists < 1 ||
-        meta.attributes != 0 || meta.first_list >= blocks || meta.first_centroid >= blocks ||
+        meta.attributes > format::kMaxAttributes || meta.first_list >= blocks || meta.first_centroid >= blocks ||
         (meta.first_mean != InvalidBlockNumber && meta.first_mean >= blocks)) {
         return "Its metapage has values out of range.";
     }
-    index->layout = layout_for(quantization, index->codec, space, meta.dimensions);
-    if (meta.bits != (has_bits(quantization) ? codec::bits_for(meta.dimensions) : 0) ||
+    index->layout = layout_for(quantization, index->codec, space, meta.dimensions, meta.attributes);
+    if (meta.bits != index->layout.bits ||
         meta.code_bytes != stored_bytes(quantization, index->codec, meta.dimensions) ||
         meta.blocks_per_page != index->layout.blocks_per_page || meta.blocks_per_page == 0 ||
         index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
         return "Its pages have another layout.";
+    }
+    if (!index::has_attributes(rel, meta.attribute, meta.attributes)) {
+        return "Its attributes are not those of its columns.";
     }
     uint64 last_list = static_cast<uint64>(meta.first_list) + index->layout.lists.block(meta.lists - 1);
     uint64 last_centroid = static_cast<uint64>(meta.first_centroid) + index->layout.centroids.block(meta.lists - 1);
@@ -152,6 +171,26 @@ IvfIndex open_index(Relation rel) {
     IvfIndex index;
     if (const char* problem = try_open_index(rel, &index)) index::report_not_valid(rel, "ivfflat", problem);
     return index;
+}
+
+void put_attributes(const IvfIndex& index, IvfBlock* block, uint32 row, const index::RowAttributes& attributes) {
+    char* at = attributes_of(index, block);
+    for (uint32 i = 0; i < index.meta.attributes; i++, at += format::kIvfAttributeBytes) {
+        auto* header = reinterpret_cast<format::IvfAttribute*>(at);
+        header->nulls = (header->nulls & ~(1u << row)) | (attributes.nulls >> i & 1u) << row;
+        memcpy(at + sizeof *header + row * sizeof(int64), &attributes.values[i], sizeof(int64));
+    }
+}
+
+index::RowAttributes get_attributes(const IvfIndex& index, IvfBlock* block, uint32 row) {
+    index::RowAttributes attributes{};
+    const char* at = attributes_of(index, block);
+    for (uint32 i = 0; i < index.meta.attributes; i++, at += format::kIvfAttributeBytes) {
+        const auto* header = reinterpret_cast<const format::IvfAttribute*>(at);
+        attributes.nulls |= static_cast<uint16>((header->nulls >> row & 1u) << i);
+        memcpy(&attributes.values[i], at + sizeof *header + row * sizeof(int64), sizeof(int64));
+    }
+    return attributes;
 }
 
 IvfList read_list(const IvfIndex& index, uint32 list) {

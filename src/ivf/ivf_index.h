@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "codec/rabitq.h"
 #include "format/ivf_format.h"
+#include "index/attributes.h"
 #include "ivf/ivf_space.h"
 #include "page/meta_page.h"
 #include "page/slot_page.h"
@@ -28,9 +29,11 @@ struct IvfOptions {
     int codec;  // codec::CodecId, or 0: what fits the element
 };
 
-// Follows from dimensions and quantization.
+// Follows from dimensions, quantization and the number of attributes.
 struct IvfLayout {
     SlotShape lists, centroids, entries, vectors, mean;
+    uint32 bits;             // of a row's 1-bit code, or 0
+    uint32 attributes_at;    // in a block
     uint32 block_bytes;      // of a block of 32 entries
     uint32 blocks_per_page;  // 0: not even one fits
 
@@ -80,6 +83,10 @@ inline IvfBlock* block_at(const IvfIndex& index, Page page, uint32 i) {
     return reinterpret_cast<IvfBlock*>(first + static_cast<size_t>(i) * index.layout.block_bytes);
 }
 inline codec::BitBlock* bits_of(IvfBlock* block) { return reinterpret_cast<codec::BitBlock*>(block + 1); }
+// The first attribute of a block; each of the further ones is format::kIvfAttributeBytes behind.
+inline char* attributes_of(const IvfIndex& index, IvfBlock* block) {
+    return reinterpret_cast<char*>(block) + index.layout.attributes_at;
+}
 inline IvfVector* vector_at(const IvfIndex& index, Page page, uint32 slot) {
     return reinterpret_cast<IvfVector*>(page::slot_at(page, index.layout.vectors, slot));
 }
@@ -93,6 +100,10 @@ inline uint32 live_entries(const IvfIndex& index, Page page) {
     }
     return n;
 }
+
+// ---- attributes of an entry
+void put_attributes(const IvfIndex& index, IvfBlock* block, uint32 row, const index::RowAttributes& attributes);
+index::RowAttributes get_attributes(const IvfIndex& index, IvfBlock* block, uint32 row);
 
 // A list's slot as of now.
 IvfList read_list(const IvfIndex& index, uint32 list);

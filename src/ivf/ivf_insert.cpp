@@ -16,6 +16,7 @@ namespace {
 struct Row {
     ItemPointerData tid;
     const uint8* code;
+    index::RowAttributes attributes;
 };
 
 // The first free entry of a page; entries_per_page: there is none.
@@ -48,7 +49,7 @@ Tried try_pages(const IvfIndex& index, uint32 list, BlockNumber block, BlockNumb
     vector->flags = 1;
     memcpy(code_of(vector), row.code, index.meta.code_bytes);
     coder.put(block_at(index, entries.copy(record), entry / kBlockRows), entry % kBlockRows,
-              index.layout.vectors.number(roomy, slot));
+              index.layout.vectors.number(roomy, slot), row.attributes);
     GenericXLogFinish(record);
     return Tried::done;
 }
@@ -118,7 +119,7 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
     RowCoder coder{*index};
     coder.set_centroid(centroid, read_list(*index, list).scale);
     coder.code_bits(code);
-    insert_into_list(*index, list, coder, {*tid, code});
+    insert_into_list(*index, list, coder, {*tid, code, index::AttributeEncoder{rel}.encode(values, is_null)});
     return false;
 }
 

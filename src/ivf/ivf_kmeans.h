@@ -235,12 +235,14 @@ private:
         for (size_t c = piece * kCentres; c < end; c++) {
             const uint32_t *begin = a_.members + a_.starts[c], *after = a_.members + a_.starts[c + 1];
             if (begin == after) continue;
-            std::fill(sums_.begin(), sums_.end(), 0.0f);
+            float *sums = sums_.data(), *position = scratch_.data();
+            const uint32_t dim = space_.dim;
+            std::fill(sums, sums + dim, 0.0f);
             for (const uint32_t* i = begin; i < after; i++) {
-                codec::decode(*space_.codec, point(*i), space_.dim, scratch_.data());
-                for (uint32_t d = 0; d < space_.dim; d++) sums_[d] += scratch_[d];
+                codec::decode(*space_.codec, point(*i), dim, position);
+                for (uint32_t d = 0; d < dim; d++) sums[d] += position[d];
             }
-            space_.centre(sums_.data(), static_cast<double>(after - begin), code(c));
+            space_.centre(sums, static_cast<double>(after - begin), code(c));
         }
     }
 

@@ -36,13 +36,14 @@ public:
         if (!index_.inner_product()) index_.space.subtract_mean(floats_);
         rotation_.apply(floats_, x_);
         factors_ = codec::encode_bits(x_, c_, codec::rotated_dims(index_.dim()), index_.meta.bits,
-                                      index_.inner_product(), floats_, bits_);
+                                      index_.inner_product(), bits_);
     }
 
     // Makes the row an entry of a block.
-    void put(IvfBlock* block, uint32 row, SlotNumber vector) const {
+    void put(IvfBlock* block, uint32 row, SlotNumber vector, const index::RowAttributes& attributes) const {
         block->live |= 1u << row;
         block->vector[row] = vector;
+        put_attributes(index_, block, row, attributes);
         if (index_.has_bits()) codec::put_row(bits_of(block), index_.meta.bits, row, factors_, bits_);
     }
 

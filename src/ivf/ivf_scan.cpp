@@ -19,7 +19,14 @@ constexpr size_t kGrowth = 4;
 constexpr float kMargin = 2;
 constexpr float kWideMargin = 3;
 
-size_t first_wanted(const Search& s) { return s.index.has_bits() ? kWanted : kWantedWithoutBits; }
+// Under a filter the first batch begins with such a part of the lists, and every one ends when no more than such a share
+// of its rows is from the further half of the lists.
+constexpr size_t kFilteredPart = 16;
+constexpr double kLate = 0.02;
+
+size_t first_wanted(const Search& s) {
+    return s.index.has_bits() || s.filter.filters() ? kWanted : kWantedWithoutBits;
+}
 
 // ---- which lists -------------------------------------------------------------------------------------
 
@@ -51,13 +58,14 @@ bool at_last_probe(Search& s) {
 
 // Which lists the next batch scans, and how many rows it finds; false when there is nothing left.
 bool widen(Search& s) {
+    if (s.probes.empty()) return false;
     size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
     if (s.wanted == 0) {
         size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
         s.limit = std::min(std::max(probes, most), s.probes.size());
-        s.to = probes;
+        s.to = s.filter.filters() ? std::min(std::max(probes, s.probes.size() / kFilteredPart), s.limit) : probes;
         s.wanted = first_wanted(s);
-    } else if (!is_relaxed(s)) {
+    } else if (!has_batches_apart(s)) {
         if (!s.truncated && s.to == s.limit) return at_last_probe(s);
         // The same lists again, with as many new ones: what they hold may come before what is left.
         s.to = std::min(s.to * 2, s.limit);
@@ -87,17 +95,30 @@ size_t count_up_to(const Search& s, double bound) {
 // the nearer half, since further lists may have rows that come before the others.
 size_t count_certain(const Search& s) {
     if (s.truncated) return count_up_to(s, s.nearest_left);
-    return is_relaxed(s) || s.to == s.limit ? s.results.size() : (s.results.size() + 1) / 2;
+    return has_batches_apart(s) || s.to == s.limit ? s.results.size() : (s.results.size() + 1) / 2;
+}
+
+// How many lists have the nearest rows that pass a filter, their number does not say: few rows may pass, or only those
+// of a part of the space that is far from the query. But the nearest, as many as are wanted, hardly change any more.
+bool is_settled(const Search& s) {
+    if (!s.filter.filters() || s.to == s.limit) return true;
+    if (s.best.size() < s.wanted) return false;
+    auto late = std::count_if(s.results.begin(), s.results.end(), [](const Result& r) { return r.late; });
+    return static_cast<double>(late) <= kLate * static_cast<double>(s.wanted);
 }
 
 // The next batch; `results` becomes what to hand out. False when there is none.
 bool next_batch(Search& s) {
     if (!widen(s)) return false;
     s.counts.batches++;
-    s.counts.visited += s.to - s.from;
     s.next_result = 0;
     std::sort(s.handed_out.begin(), s.handed_out.end());
     find_results(s);
+    while (!is_settled(s)) {
+        size_t to = std::min(2 * s.to, s.limit);
+        sort_probes(s, to);
+        find_further(s, to);
+    }
     std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {
         return a.bound != b.bound ? a.bound < b.bound : number_of(a.tid) < number_of(b.tid);
     });
@@ -132,7 +153,7 @@ bool next_page_of_rows(Search& s) {
         page::check_page(s.index.rel, s.next_block, pin.page(), shape);
         for (uint32 i = 0; i < shape.per_page; i++) {
             const IvfVector* vector = vector_at(s.index, pin.page(), i);
-            if (vector->flags != 0) s.results.push_back({NAN, NAN, vector->tid});
+            if (vector->flags != 0) s.results.push_back({NAN, NAN, vector->tid, false});
         }
     }
     return true;
@@ -185,7 +206,8 @@ Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     index::check_scan(scan, "ivfflat");
     auto* s = new (palloc(sizeof(Search))) Search(open_index(scan->indexRelation), index::counts_of(scan), context);
     index::Target target = index::read_target(scan);
-    if (target.nothing) return s;  // there are no probes
+    s->filter.compile(scan);
+    if (target.nothing || s->filter.never()) return s;  // there are no probes
     s->by = index::read_order_by(target, *s->index.codec, s->index.dim(), &s->code);
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
@@ -214,7 +236,9 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
         if (s.stopped_by != nullptr) index::stopped(index::frame_of<Search>(scan), *s.stopped_by);
         return false;
     }
-    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, false}, s.by, row->bound);
+    // Pages of rows have no attributes: where all rows are read, the executor tests the filter.
+    bool rechecks = s.filter.rechecks() || (s.by.every_row && s.filter.filters());
+    index::return_row(scan, row->tid, {s.index.codec->exact || s.rerank != nullptr, rechecks}, s.by, row->bound);
     return true;
 }
 

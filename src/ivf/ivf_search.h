@@ -6,6 +6,7 @@
 #include "pg/postgres.h"
 
 #include "codec/rabitq.h"
+#include "index/attribute_filter.h"
 #include "index/order_scan.h"
 #include "index/rerank.h"
 #include "ivf/ivf_am.h"
@@ -29,12 +30,13 @@ struct Result {
     double bound;    // of a row that was looked up: its distance
     float estimate;  // by the finer code or the row, comparable with those of 1-bit codes
     ItemPointerData tid;
+    bool late;  // from the further half of the lists
 };
 
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(memory), best(memory), results(memory),
-          handed_out(memory), candidates(memory), numbers(memory), counts(counted) {}
+          handed_out(memory), candidates(memory), numbers(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -48,6 +50,7 @@ struct Search {
     size_t sorted = 0;
     size_t from = 0, to = 0;  // the probes of the current batch
     size_t limit = 0;         // no further ones
+    bool late = false;        // the list at hand is in their further half
     size_t wanted = 0;        // rows of a batch, those handed out before among them
 
     float margin = 0;         // so many standard deviations beyond the cutoff an estimate may lie
@@ -64,6 +67,7 @@ struct Search {
     ArenaVec<Candidate> candidates;  // working memory: of one list
     ArenaVec<SlotNumber> numbers;    // likewise, of one page
     BlockNumber next_block = 0;    // of every_row
+    index::AttributeFilter filter;
     index::ScanCounts& counts;
     const index::ScanLimit* stopped_by = nullptr;
 
@@ -77,11 +81,19 @@ struct Search {
 
 inline IterativeScan mode() { return static_cast<IterativeScan>(settings.iterative_scan); }
 
-// Whether batches come one list after the other, in whatever order. (What is left of a range is not seen that way.)
+// Whether a row may be handed out after one that is farther away.
 inline bool is_relaxed(const Search& s) { return mode() == IterativeScan::relaxed_order && !s.by.has_range; }
+// Whether batches are of different lists. (What is left of a range, or passes a filter, is not seen that way.)
+inline bool has_batches_apart(const Search& s) { return is_relaxed(s) && !s.filter.filters(); }
 
 inline uint64 number_of(const ItemPointerData& tid) {
     return static_cast<uint64>(BlockIdGetBlockNumber(&tid.ip_blkid)) << 16 | tid.ip_posid;
+}
+
+// The entries of a block that are in use and pass the filter.
+inline uint32 entries_to_look_at(const Search& s, IvfBlock* block) {
+    if (block->live == 0 || !s.filter.filters()) return block->live;
+    return s.filter.passing(attributes_of(s.index, block), block->live);
 }
 
 // Asks the disk for a page that this backend has not seen in memory yet.
@@ -92,6 +104,8 @@ inline void ask_for(Search& s, BlockNumber block) {
 // ---- the first pass: ivf_first_pass.cpp
 // The nearest rows of lists from..to, `wanted` of them, into `results`: what was not handed out before.
 void find_results(Search& s);
+// Adds those of further lists, up to `to`.
+void find_further(Search& s, size_t to);
 
 // ---- the second pass: ivf_second_pass.cpp
 // Looks at those of the candidates that may be among the nearest rows.

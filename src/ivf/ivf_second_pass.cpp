@@ -83,7 +83,7 @@ void add_result(Search& s, double bound, float estimate, const ItemPointerData& 
         s.truncated = true;
     }
     if (s.best.size() == s.wanted) s.cutoff = s.best[0];
-    if (is_new) s.results.push_back({bound, estimate, tid});
+    if (is_new) s.results.push_back({bound, estimate, tid, s.late});
     if (s.results.size() >= s.trim_at) trim_results(s);
 }
 

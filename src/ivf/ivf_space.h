@@ -33,13 +33,12 @@ struct Space {
         if (!unit) return 1;
         double norm = std::sqrt(simd::active->norm_sq_f32(out, dim));
         if (!(norm > 0)) return 0;
-        const auto inverse = static_cast<float>(1 / norm);
-        for (uint32_t i = 0; i < dim; i++) out[i] *= inverse;
+        simd::active->scale_f32(out, static_cast<float>(1 / norm), nullptr, HUGE_VALF, dim, out);
         return norm;
     }
 
-    void subtract_mean(float* x) const {
-        for (uint32_t i = 0; mean != nullptr && i < dim; i++) x[i] -= mean[i];
+    void subtract_mean(float* x, float border = HUGE_VALF) const {
+        simd::active->scale_f32(x, 1, mean, border, dim, x);
     }
 
     // Codes a row; gives its length as frame() does. `scratch` has dim floats.
@@ -56,8 +55,7 @@ struct Space {
     // Codes a point given as floats (0 to 1 for bits); destroys them.
     void encode(float* x, uint8_t* code) const {
         if (dense()) {
-            subtract_mean(x);
-            for (uint32_t i = 0; i < dim; i++) x[i] = std::clamp(x[i], -kBorder, kBorder);
+            subtract_mean(x, kBorder);
             codec->encode(x, dim, x, code);
             return;
         }

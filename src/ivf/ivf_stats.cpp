@@ -133,6 +133,10 @@ private:
                 auto row = static_cast<uint32>(__builtin_ctz(live));
                 SlotNumber vector = block->vector[row];
                 *hash = mix64(*hash ^ (vector < ids_.size() ? ids_[vector] : 0));
+                if (uint32 count = index_.meta.attributes; count > 0) {
+                    index::RowAttributes a = get_attributes(index_, block, row);
+                    *hash = mix64(*hash ^ hash_bytes64(a.values, count * sizeof(int64)) ^ a.nulls);
+                }
                 if (!index_.has_bits()) continue;
                 const codec::BitBlock* bits = bits_of(block);
                 *hash = mix64(*hash ^ hash_bytes64(&bits->add[row], sizeof bits->add[row]) ^
@@ -182,11 +186,13 @@ void report_sizes(const Inspector& lists, index::NameValueRows& out) {
 void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, index::NameValueRows& out) {
     uint64 pages = RelationGetNumberOfBlocks(index.rel);
     uint64 slots = s.vector_slots * index.layout.vectors.slot_bytes;
-    uint64 entries = s.entries_pages * BLCKSZ, lists_bytes = (s.other_pages + 1) * BLCKSZ;
+    uint64 attributes = s.entries_pages * index.layout.blocks_per_page * index.meta.attributes * format::kIvfAttributeBytes;
+    uint64 entries = s.entries_pages * BLCKSZ - attributes, lists_bytes = (s.other_pages + 1) * BLCKSZ;
     out.add("format version", index.meta.version);
     out.add("dimensions", index.dim());
     out.add("metric", codec::metric_name(index.metric()));
     out.add("quantization", codec::codec_name(static_cast<codec::CodecId>(index.meta.quantization)));
+    out.add("attributes", index.meta.attributes);
     out.add("lists", index.meta.lists);
     out.add("rows", s.rows);
     out.add("rows of the build", static_cast<uint64>(index.meta.rows));
@@ -206,9 +212,10 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
     out.add("empty pages", s.new_pages);
     out.add("bytes per row", pages * BLCKSZ, s.rows);
     out.add("bytes per row: entries", entries, s.rows);
+    out.add("bytes per row: attributes", attributes, s.rows);
     out.add("bytes per row: vectors", slots, s.rows);
     out.add("bytes per row: lists", lists_bytes, s.rows);
-    out.add("bytes per row: free", pages * BLCKSZ - std::min(pages * BLCKSZ, entries + slots + lists_bytes), s.rows);
+    out.add("bytes per row: free", pages * BLCKSZ - std::min(pages * BLCKSZ, entries + attributes + slots + lists_bytes), s.rows);
     // The macro of the server for this went with PostgreSQL 18, and PRIx64 may be of another type than uint64 before.
     out.add("fingerprint", psprintf("%016llx", static_cast<unsigned long long>(s.fingerprint)));
 }

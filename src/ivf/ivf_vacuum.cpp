@@ -140,6 +140,7 @@ bool move_entries(Vacuum& v, BlockNumber block, BlockNumber next) {
             }
             target->live |= 1u << at % kBlockRows;
             target->vector[at % kBlockRows] = source->vector[row];
+            put_attributes(v.index, target, at % kBlockRows, get_attributes(v.index, source, row));
             if (v.index.has_bits()) {
                 codec::copy_row(bits_of(source), row, bits_of(target), at % kBlockRows, v.index.meta.bits);
             }

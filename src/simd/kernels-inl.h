@@ -30,7 +30,7 @@ struct First {
 }  // namespace vext::simd
 
 // What xsimd lacks: mul_add (8.1 does not fuse on AVX-512), load_first, codes, lower, upper, store_codes, halves,
-// store_halves and the 8-bit products of struct Codes.
+// store_halves, greater and the 8-bit products of struct Codes.
 #include VEXT_PRIM
 
 namespace vext::simd {
@@ -359,24 +359,109 @@ template <size_t H> VEXT_INLINE inline void small_level(float* x) {
     memcpy(x, y, sizeof y);
 }
 
-void hadamard(float* x, size_t n, float scale) noexcept {
-    static_assert(W <= 16);
-    for (size_t i = 0; i < n; i += 16) {
-        small_level<1>(x + i);
-        small_level<2>(x + i);
-        small_level<4>(x + i);
-        small_level<8>(x + i);
+// Sums and differences of vectors h apart.
+template <size_t N> VEXT_INLINE inline void level(F (&v)[N], size_t h) {
+    for (size_t i = 0; i < N; i++) {
+        if (i & h) continue;
+        const F a = v[i], b = v[i + h];
+        v[i] = a + b;
+        v[i + h] = a - b;
     }
-    for (size_t h = 16; h < n; h *= 2) {
-        for (size_t i = 0; i < n; i += 2 * h) {
-            for (size_t j = i; j < i + h; j += W) {
-                const F a = load(x + j, Whole{}), b = load(x + j + h, Whole{});
-                (a + b).store_unaligned(x + j);
-                (a - b).store_unaligned(x + j + h);
-            }
+}
+
+// Two levels at once, so that each float is loaded and stored half as often; or the last one by itself.
+template <size_t N> VEXT_INLINE inline void levels(float* x, size_t n, size_t h, F scale) {
+    for (size_t i = 0; i < n; i += N * h) {
+        for (size_t j = i; j < i + h; j += W) {
+            F v[N];
+            for (size_t k = 0; k < N; k++) v[k] = load(x + j + k * h, Whole{});
+            for (size_t k = 1; k < N; k *= 2) level(v, k);
+            for (size_t k = 0; k < N; k++) (v[k] * scale).store_unaligned(x + j + k * h);
         }
     }
-    for (size_t i = 0; i < n; i += W) (load(x + i, Whole{}) * F(scale)).store_unaligned(x + i);
+}
+
+void hadamard(float* x, size_t n, float scale) noexcept {
+    static_assert(W <= 16);
+    const auto at = [=](size_t reached) VEXT_INLINE { return F(reached < n ? 1.0f : scale); };
+    for (size_t i = 0; i < n; i += 64) {
+        for (size_t j = i; j < i + 64; j += 16) {
+            small_level<1>(x + j);
+            small_level<2>(x + j);
+            small_level<4>(x + j);
+            small_level<8>(x + j);
+        }
+        levels<4>(x + i, 64, 16, at(64));
+    }
+    size_t h = 64;
+    for (; 4 * h <= n; h *= 4) levels<4>(x, n, h, at(4 * h));
+    if (h < n) levels<2>(x, n, h, at(2 * h));
+}
+
+// out[i] = what `value` gives for it
+template <class Value> VEXT_INLINE inline void each(size_t dim, float* out, Value value) {
+    size_t i = 0;
+    for (; i + W <= dim; i += W) value(i, Whole{}).store_unaligned(out + i);
+    if (i == dim) return;
+    float buf[W];
+    value(i, First{dim - i}).store_unaligned(buf);
+    memcpy(out + i, buf, (dim - i) * sizeof(float));
+}
+
+void multiply_f32(const float* a, const float* b, size_t dim, float* out) noexcept {
+    each(dim, out, [=](size_t i, auto part) VEXT_INLINE { return load(a + i, part) * load(b + i, part); });
+}
+
+void scale_f32(const float* x, float scale, const float* less, float most, size_t dim, float* out) noexcept {
+    const F factor(scale), top(most), bottom(-most);
+    const auto clamped = [=](F v) VEXT_INLINE { return xsimd::min(xsimd::max(v, bottom), top); };
+    if (less == nullptr) {
+        each(dim, out, [=](size_t i, auto part) VEXT_INLINE { return clamped(load(x + i, part) * factor); });
+    } else {
+        each(dim, out, [=](size_t i, auto part)
+                           VEXT_INLINE { return clamped(load(x + i, part) * factor - load(less + i, part)); });
+    }
+}
+
+void decode_u8(const uint8_t* code, float lo, float step, size_t dim, float* out) noexcept {
+    const F vlo(lo), vstep(step);
+    each(dim, out, [=](size_t i, auto part) VEXT_INLINE { return vlo + vstep * load_codes(code + i, part); });
+}
+
+struct SignVectors {
+    DoubleSums norm_sq;
+    F along, size, signs;
+    friend SignVectors operator+(const SignVectors& x, const SignVectors& y) {
+        return {x.norm_sq + y.norm_sq, x.along + y.along, x.size + y.size, x.signs + y.signs};
+    }
+};
+
+template <bool coded> VEXT_INLINE inline SignVectors sign_sums(const float* x, const float* c, size_t dims) {
+    const F none(0.0f);
+    const SignVectors zero{{D(0.0), D(0.0)}, none, none, none};
+    return fold(dims, zero, [=](SignVectors& s, size_t i, auto part) VEXT_INLINE {
+        const F y = load(c + i, part), r = load(x + i, part) - y;
+        s.norm_sq.lower = mul_add(lower(r), lower(r), s.norm_sq.lower);
+        s.norm_sq.upper = mul_add(upper(r), upper(r), s.norm_sq.upper);
+        s.along = mul_add(r, y, s.along);
+        if constexpr (coded) {
+            s.size = s.size + xsimd::abs(r);
+            s.signs = s.signs + xsimd::select(r > none, y, none - y);
+        }
+    });
+}
+
+SignSums sign_bits(const float* x, const float* c, size_t dims, size_t bits, uint8_t* code) noexcept {
+    for (size_t i = 0; i < bits; i += 16) {
+        uint32_t positive = 0;
+        for (size_t j = 0; j < 16; j += W) {
+            positive |= greater(load(x + i + j, Whole{}), load(c + i + j, Whole{})) << j;
+        }
+        code[i / 8] = uint8_t(positive);
+        code[i / 8 + 1] = uint8_t(positive >> 8);
+    }
+    const SignVectors s = sign_sums<true>(x, c, bits) + sign_sums<false>(x + bits, c + bits, dims - bits);
+    return {lane_sum(s.norm_sq.lower + s.norm_sq.upper), lane_sum(s.along), lane_sum(s.size), lane_sum(s.signs)};
 }
 
 // ---- coding
@@ -470,7 +555,11 @@ const Kernels VEXT_TABLE = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .sign_bits = sign_bits,
     .hadamard = hadamard,
+    .multiply_f32 = multiply_f32,
+    .scale_f32 = scale_f32,
+    .decode_u8 = decode_u8,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -24,6 +24,13 @@ struct CodeSums {
     uint32_t sum, sum_sq;  // of the codes: at most 255 * dim and 65,025 * dim; dim <= 16,000 fits 32 bits
 };
 
+struct SignSums {  // of r = x - c: what a code of its signs s needs besides
+    double norm_sq;  // <r, r>
+    float along;     // <r, c>
+    float size;      // <r, s>
+    float signs;     // <c, s>
+};
+
 struct BitCounts {
     uint64_t both, either;  // bits set in both rows, in one or both
 };
@@ -92,9 +99,18 @@ struct Kernels {
     // groups: a multiple of 16.
     void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
 
+    // Bit i of the code: x[i] > c[i]; s is 1 there, else -1. The code, and sums over s, are of the first `bits`
+    // dimensions; both numbers are multiples of 64.
+    SignSums (*sign_bits)(const float* x, const float* c, size_t dims, size_t bits, uint8_t* code) noexcept;
+
     // The Walsh-Hadamard transform times `scale`, in place; n: a power of two, at least 64. The same bit for bit on
-    // every instruction set.
+    // every instruction set, as are the three below it.
     void (*hadamard)(float* x, size_t n, float scale) noexcept;
+    void (*multiply_f32)(const float* a, const float* b, size_t dim, float* out) noexcept;
+    // x * scale - less, not above `most` nor below its negative; less: nullptr where it is zero. In place, too.
+    void (*scale_f32)(const float* x, float scale, const float* less, float most, size_t dim, float* out) noexcept;
+    // lo + step * code
+    void (*decode_u8)(const uint8_t* code, float lo, float step, size_t dim, float* out) noexcept;
 
     // Coding. min_max_f32: dim >= 1, finite input; a zero comes out as +0. quantize_u8, top an integer up to 255:
     // code[i] = clamp(round((x[i] - lo) * inv_step), 0, top), round half to even, in float, bit for bit the same on

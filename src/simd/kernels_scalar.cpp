@@ -156,6 +156,37 @@ void hadamard(float* x, size_t n, float scale) noexcept {
     for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
+void multiply_f32(const float* a, const float* b, size_t dim, float* out) noexcept {
+    for (size_t i = 0; i < dim; i++) out[i] = a[i] * b[i];
+}
+
+void scale_f32(const float* x, float scale, const float* less, float most, size_t dim, float* out) noexcept {
+    for (size_t i = 0; i < dim; i++) {
+        float v = x[i] * scale - (less == nullptr ? 0.0f : less[i]);
+        v = v > -most ? v : -most;
+        out[i] = v < most ? v : most;
+    }
+}
+
+void decode_u8(const uint8_t* code, float lo, float step, size_t dim, float* out) noexcept {
+    for (size_t i = 0; i < dim; i++) out[i] = lo + step * float(code[i]);
+}
+
+SignSums sign_bits(const float* x, const float* c, size_t dims, size_t bits, uint8_t* code) noexcept {
+    SignSums s{0, 0, 0, 0};
+    for (size_t i = 0; i < bits / 8; i++) code[i] = 0;
+    for (size_t i = 0; i < dims; i++) {
+        const float r = x[i] - c[i];
+        s.norm_sq += double(r) * r;
+        s.along += r * c[i];
+        if (i >= bits) continue;
+        s.size += std::fabs(r);
+        s.signs += r > 0 ? c[i] : -c[i];
+        if (r > 0) code[i / 8] = uint8_t(code[i / 8] | 1u << i % 8);
+    }
+    return s;
+}
+
 MinMax min_max_f32(const float* x, size_t dim) noexcept {
     float lo = x[0], hi = x[0];
     for (size_t i = 1; i < dim; i++) {
@@ -221,7 +252,11 @@ const Kernels kernels_scalar = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .sign_bits = sign_bits,
     .hadamard = hadamard,
+    .multiply_f32 = multiply_f32,
+    .scale_f32 = scale_f32,
+    .decode_u8 = decode_u8,
     .min_max_f32 = min_max_f32,
     .quantize_u8 = quantize_u8,
     .residual_sq_u8 = residual_sq_u8,

@@ -31,6 +31,10 @@ inline void store_halves(F v, Half* p) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+inline uint32_t greater(F a, F b) {  // a bit for each lane
+    return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)));
+}
+
 inline D lower(F v) { return D(_mm256_cvtps_pd(_mm256_castps256_ps128(v))); }
 inline D upper(F v) { return D(_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))); }
 

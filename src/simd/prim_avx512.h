@@ -31,6 +31,8 @@ inline void store_halves(F v, Half* p) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+inline uint32_t greater(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }  // a bit for each lane
+
 inline D lower(F v) { return D(_mm512_cvtps_pd(_mm512_castps512_ps256(v))); }
 inline D upper(F v) { return D(_mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))); }
 

@@ -33,6 +33,11 @@ inline void store_halves(F v, Half* p) {
     vst1_u16(reinterpret_cast<uint16_t*>(p), vreinterpret_u16_f16(vcvt_f16_f32(v)));
 }
 
+inline uint32_t greater(F a, F b) {  // a bit for each lane
+    static constexpr uint32_t kBits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(kBits)));
+}
+
 inline D lower(F v) { return D(vcvt_f64_f32(vget_low_f32(v))); }
 inline D upper(F v) { return D(vcvt_high_f64_f32(v)); }
 

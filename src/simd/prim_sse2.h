@@ -49,6 +49,8 @@ inline void store_halves(F v, Half* p) {
     for (int i = 0; i < 4; i++) p[i] = float_to_half(four[i]);
 }
 
+inline uint32_t greater(F a, F b) { return uint32_t(_mm_movemask_ps(_mm_cmpgt_ps(a, b))); }  // a bit for each lane
+
 inline D lower(F v) { return D(_mm_cvtps_pd(v)); }
 inline D upper(F v) { return D(_mm_cvtps_pd(_mm_movehl_ps(v, v))); }
 

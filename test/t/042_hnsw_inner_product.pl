@@ -32,9 +32,18 @@ foreach my $dims (3, 10)
 		CREATE TABLE copy AS TABLE items;
 		TRUNCATE items;
 		INSERT INTO items TABLE copy});
-	cmp_ok($node->safe_psql('postgres', $recall), '>=', 0.9, "$dims dimensions: recall after inserts");
+	cmp_ok($node->safe_psql('postgres', $recall), '>=', 0.97, "$dims dimensions: recall after inserts");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM vectorext_index_check('items_idx')
+		WHERE message = 'the entry point does not lead to this node'}), 0, "$dims dimensions: inserts leave every node reachable");
 	$node->safe_psql('postgres', 'DROP TABLE items, query, exact, copy');
 }
+
+# Rows of links are filled: a new node has more neighbours than the largest m.
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int, embedding vector(10));
+	CREATE INDEX items_idx ON items USING hnsw (embedding vector_ip_ops) WITH (m = 100, ef_construction = 300);
+	INSERT INTO items SELECT i, random_vector(i, 10) FROM generate_series(1, 500) i});
+index_is_whole($node, 'm = 100');
 log_is_clean($node);
 $node->stop;
 done_testing();

@@ -149,6 +149,21 @@ void check_floats(const Kernels& k, const Kernels& scalar, const float* a, const
     CHECK(m.min == *std::min_element(a, a + dim) && m.max == *std::max_element(a, a + dim));
 }
 
+// What has a result for each element; in place, in `a`.
+void check_each(const Kernels& k, const Kernels& scalar, float* a, const float* b, size_t dim) {
+    std::vector<float> expected(dim);
+    const auto same = [&] { return memcmp(a, expected.data(), dim * sizeof(float)) == 0; };
+    scalar.multiply_f32(a, b, dim, expected.data());
+    k.multiply_f32(a, b, dim, a);
+    CHECK(same(), "products");
+    scalar.scale_f32(a, 0.3f, b, 0.5f, dim, expected.data());
+    k.scale_f32(a, 0.3f, b, 0.5f, dim, a);
+    CHECK(same() && std::all_of(a, a + dim, [](float v) { return std::fabs(v) <= 0.5f; }), "clamped");
+    scalar.scale_f32(a, -7, nullptr, std::numeric_limits<float>::infinity(), dim, expected.data());
+    k.scale_f32(a, -7, nullptr, std::numeric_limits<float>::infinity(), dim, a);
+    CHECK(same(), "scaled");
+}
+
 // ---- 8-bit codes
 
 enum Bytes { random_bytes, all_zero, all_255, zero_or_255, kBytes };
@@ -320,7 +335,41 @@ void check_coding(const Kernels& k, const Kernels& scalar, float* x, size_t dim)
     check_quantize(k, scalar, x, dim, 0, 0);
 }
 
+void check_decoding(const Kernels& k, const Kernels& scalar, const uint8_t* code, float* x, size_t dim) {
+    std::vector<float> expected(dim);
+    scalar.decode_u8(code, -0.7f, 0.013f, dim, expected.data());
+    k.decode_u8(code, -0.7f, 0.013f, dim, x);
+    CHECK(memcmp(x, expected.data(), dim * sizeof(float)) == 0);
+}
+
 // ---- 1-bit codes and rotation
+
+void check_sign_bits(const Kernels& k) {
+    for (size_t dims : {64u, 128u, 384u, 1920u, 2048u, 16000u}) {
+        const size_t bits = std::min<size_t>(dims, 1920);
+        Guarded memory_x(dims * sizeof(float)), memory_c(dims * sizeof(float)), memory_code(bits / 8);
+        float *x = memory_x.last<float>(dims), *c = memory_c.last<float>(dims);
+        auto* code = memory_code.last<uint8_t>(bits / 8);
+        for (int kind = 0; kind < kValues; kind++) {
+            context("%s, signs, %zu dimensions, values %d", k.name, dims, kind);
+            for (size_t i = 0; i < dims; i++) x[i] = value(Values(kind)), c[i] = i % 7 == 0 ? x[i] : value(Values(kind));
+            Exact norm, along, size, signs;
+            for (size_t i = 0; i < dims; i++) {
+                const float r = x[i] - c[i];
+                norm.add(double(r) * r);
+                along.add(double(r) * c[i]);
+                if (i < bits) size.add(std::fabs(r)), signs.add(r > 0 ? c[i] : -c[i]);
+            }
+            const SignSums got = k.sign_bits(x, c, dims, bits, code);
+            CHECK(norm.near(got.norm_sq, dims, 0x1p-53), "%g, exact %g", got.norm_sq, norm.value);
+            CHECK(along.near(double(got.along), dims) && size.near(double(got.size), dims) &&
+                  signs.near(double(got.signs), dims));
+            bool same = true;
+            for (size_t i = 0; i < bits; i++) same &= (code[i / 8] >> i % 8 & 1) == (x[i] > c[i]);
+            CHECK(same, "the code");
+        }
+    }
+}
 
 void check_nibbles(const Kernels& k) {
     for (size_t groups : {16u, 32u, 96u, 256u, 272u, 480u, 1008u}) {
@@ -346,7 +395,7 @@ void check_nibbles(const Kernels& k) {
 }
 
 void check_hadamard(const Kernels& k, const Kernels& scalar) {
-    for (size_t n : {64u, 128u, 1024u}) {
+    for (size_t n : {64u, 128u, 256u, 512u, 1024u}) {
         context("%s, hadamard of %zu", k.name, n);
         Guarded memory(n * sizeof(float));
         float* x = memory.last<float>(n);
@@ -383,6 +432,7 @@ void check_table(const Kernels& k, const Kernels& scalar) {
                 context("%s, dim %zu, placement %d, values %d", k.name, dim, placement, kind);
                 for (size_t i = 0; i < dim; i++) fa[i] = value(Values(kind)), fb[i] = value(Values(kind));
                 check_floats(k, scalar, fa, fb, dim, Values(kind));
+                check_each(k, scalar, fa, fb, dim);
             }
             Half *ha, *hb;
             for (int kind = 0; kind < kValues; kind++) {
@@ -404,6 +454,7 @@ void check_table(const Kernels& k, const Kernels& scalar) {
                 for (size_t i = 0; i < dim; i++) a[i] = byte(Bytes(kind / kBytes)), b[i] = byte(Bytes(kind % kBytes));
                 check_bytes(k, a, b, dim);
             }
+            check_decoding(k, scalar, b, fa, dim);
         }
         context("%s, dim %zu, many", k.name, dim);
         check_many(k, dim);
@@ -412,6 +463,7 @@ void check_table(const Kernels& k, const Kernels& scalar) {
     }
     check_least(k);
     check_nibbles(k);
+    check_sign_bits(k);
     check_hadamard(k, scalar);
     context("%s, conversion", k.name);
     check_all_halves(k);

@@ -86,7 +86,7 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
     long beyond = 0, n = 0;
     for (int round = 0; round < 60; round++) {
         Block b(dim);
-        std::vector<float> c(dim), q(dim), scratch(codec::rotated_dims(dim));
+        std::vector<float> c(dim), q(dim);
         std::vector<std::vector<float>> rows(codec::kBlockRows, std::vector<float>(dim));
         std::vector<uint8_t> code(b.bits / 8), table(b.bits * 4);
         fill(r, kind, c, scale);
@@ -96,7 +96,7 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
             fill(r, kind, rows[i], scale);
             auto x = rotate(rows[i]);
             auto f = codec::encode_bits(x.data(), rotated_c.data(), uint32_t(x.size()), b.bits,
-                                        inner_product, scratch.data(), code.data());
+                                        inner_product, code.data());
             codec::put_row(b.block, b.bits, i, f, code.data());
         }
         std::vector<float> v(dim);
@@ -135,11 +135,11 @@ void size_of_error() {
         test::context("size of the error, dim %u", dim);
         Rotator rotate(dim);
         Block b(dim);
-        std::vector<float> x(dim), c(dim, 0), scratch(dim);
+        std::vector<float> x(dim), c(dim, 0);
         std::vector<uint8_t> code(b.bits / 8);
         fill(r, Kind::gaussian, x, 1);
         auto rotated = rotate(x), zero = rotate(c);
-        auto f = codec::encode_bits(rotated.data(), zero.data(), dim, b.bits, true, scratch.data(), code.data());
+        auto f = codec::encode_bits(rotated.data(), zero.data(), dim, b.bits, true, code.data());
         codec::put_row(b.block, b.bits, 0, f, code.data());
         double expected = std::sqrt(M_PI / 2 - 1) * std::sqrt(dot(x, x)) / std::sqrt(double(dim));
         CHECK(std::fabs(codec::deviation(b.block, 0) / expected - 1) < 0.2);
@@ -178,12 +178,11 @@ void extremes() {
     for (float size : {0.0f, 1e-42f, 1e-20f, 1e18f, 3e38f}) {
         test::context("extremes, size %g", double(size));
         Block b(16);
-        std::vector<float> x(64, size), c(64, -size), q(64, size), scratch(64);
+        std::vector<float> x(64, size), c(64, -size), q(64, size);
         x[1] = -size;
         std::vector<uint8_t> code(8), table(256);
         for (bool inner_product : {false, true}) {
-            auto copy = x;
-            auto f = codec::encode_bits(copy.data(), c.data(), 64, b.bits, inner_product, scratch.data(), code.data());
+            auto f = codec::encode_bits(x.data(), c.data(), 64, b.bits, inner_product, code.data());
             for (uint32_t i = 0; i < 32; i++) codec::put_row(b.block, b.bits, i, f, code.data());
             auto query = codec::prepare_bits(q.data(), b.bits, table.data());
             float estimates[32];
