@@ -74,7 +74,8 @@ def curves(caption, series, x_label, y_label, log=False):
         at = [(x.at(p[0]), y.at(p[1])) for p in sorted(ps)]
         body += f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in at)}"/>'
         body += ''.join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{colour}"><title>{escape(f"{name}: {p[2]}")}</title></circle>' for (a, b), p in zip(at, sorted(ps)))
-        body += f'<rect x="{LEFT + 10}" y="{TOP + 4 + 16 * i}" width="10" height="10" fill="{colour}"/><text x="{LEFT + 26}" y="{TOP + 13 + 16 * i}">{escape(name)}</text>'
+        left = LEFT + 110 * i
+        body += f'<rect x="{left}" y="8" width="10" height="10" fill="{colour}"/><text x="{left + 16}" y="17">{escape(name)}</text>'
     return figure(caption, body, x_label, y_label)
 
 
@@ -155,14 +156,15 @@ def of_index(psql, index, samples=100):
     setting = 'hnsw.ef_search' if method == 'hnsw' else 'ivfflat.probes'
     measured = [dict(zip((setting, 'recall', 'low', 'high', 'p50 ms', 'p99 ms', 'queries'), map(float, row))) for effort in efforts
                 for row in ask(psql, f"SET {setting} = {effort}; SELECT value, recall, low, high, p50_ms, p99_ms, queries FROM vectorext_recall({name}, 10, {samples}) WHERE queries > 0")]
-    stats = dict(ask(psql, f'SELECT name, value FROM vectorext_index_stats({name})')) if method == 'hnsw' or ivf_has_stats(psql, name) else {}
+    stats = dict(ask(psql, f'SELECT name, value FROM vectorext_index_stats({name})'))
     parts = [f'<p class="note">{escape(f"{method} ({opclass}) on {on}, options {options}, {int(size):,} bytes, about {rows} rows. {version}")}</p>']
     if measured:
         point = lambda m, y: (m['recall'], m[y], f'{setting} {m[setting]:.0f}, recall {m["recall"]:.4f} ({m["low"]:.4f} to {m["high"]:.4f}), {m[y]:.3f} ms')
         parts.append(curves('Recall at 10 and time of a search', {y: [point(m, y) for m in measured] for y in ('p50 ms', 'p99 ms')}, 'recall', 'ms', log=True))
         parts.append(curves('Recall by effort', {'recall': [(math.log2(m[setting]), m['recall'], f'{setting} {m[setting]:.0f}: {m["recall"]:.4f}') for m in measured]}, f'{setting}, as a power of 2', 'recall'))
     parts.append(bars('Nodes by level', [(k.rsplit(' ', 1)[1], float(v)) for k, v in stats.items() if re.fullmatch(r'nodes of level \d+', k)], 'level', 'nodes', log=True))
-    parts.append(bars('Rows of a list', [(k.split(' ')[3], float(v)) for k, v in stats.items() if re.fullmatch(r'rows of the \w+ list', k)], 'list', 'rows'))
+    sizes = [(m[1].replace('no', '0'), float(v)) for k, v in stats.items() if (m := re.fullmatch(r'lists of (no|\d+)( to \d+)? rows', k))]
+    parts.append(bars('Lists by size', sizes, 'rows of a list, at least (of each bar up to twice as many)', 'lists'))
     parts.append(bars('Where the bytes are', [(k.split(': ')[1], float(v)) for k, v in stats.items() if k.startswith('bytes per row: ')], 'part', 'bytes a row'))
     if measured:
         parts.append('<h2>Measured</h2>' + table([{k: (int(v) if k in (setting, 'queries') else v) for k, v in m.items()} for m in measured]))
@@ -171,7 +173,3 @@ def of_index(psql, index, samples=100):
         parts.append('<h2>vectorext_index_stats</h2>' + table([dict(name=k, value=v) for k, v in stats.items()]))
     return document(f'Index {index}', [p for p in parts if p])
 
-
-def ivf_has_stats(psql, name):
-    done = subprocess.run([*psql, '-XqAt', '-c', f'SELECT count(*) FROM vectorext_index_stats({name})'], capture_output=True, text=True)
-    return done.returncode == 0

@@ -39,6 +39,15 @@ public:
     enum class Replaced : uint8 { done, changed, gone };
     Replaced replace_row(const RowChange& change);
 
+    struct Planned {
+        RowChange change;
+        size_t edge;  // which of the edges that are added together
+        bool tried;   // false before
+        Replaced replaced;
+    };
+    // Replaces rows on several pages by as few WAL records as possible, and notes what became of each.
+    void replace_rows(Planned** changes, size_t n);
+
     // Sorts nodes by their distance to `base_code` and lets the heuristic choose at most `max`, in place. Nodes that
     // are not live are dropped.
     size_t choose(const uint8* base_code, SlotNumber* nodes, size_t n, size_t max);
@@ -47,13 +56,6 @@ public:
     void sort_links(const uint8* base_code, SlotNumber* nodes, size_t n);
 
 private:
-    struct Planned {
-        RowChange change;
-        size_t edge;  // which of the edges that are added together
-        bool tried;
-        Replaced replaced;
-    };
-
     void sort_by_distance(const uint8* base_code, const SlotNumber* nodes, size_t n);
     Replaced compare(Page page, const RowChange& change);
     void apply(Page page, const RowChange& change);
@@ -61,7 +63,6 @@ private:
     bool plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode, RowChange* change, Outcome* outcome);
     void plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
                     Outcome* outcomes);
-    void replace_rows(Planned** changes, size_t n);
     void look_ahead(const SlotNumber* nodes, size_t n);
     bool is_ahead(SlotNumber node) const;
     size_t keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count);

@@ -10,7 +10,6 @@
 
 namespace vext::hnsw {
 
-using format::HnswLinks;
 using format::HnswNode;
 using format::kNoSlot;
 using format::PageKind;
@@ -25,101 +24,6 @@ bool is_wanted(Vacuum& v, Buffer buffer, PageKind kind) {
 }
 
 namespace {
-
-// Candidates for the place of lost neighbours; more do not make better graphs.
-constexpr size_t kMaxCandidates = 512;
-
-// ---- pass 2: rows of links -----------------------------------------------------------------------
-
-// Neighbours of a node for the place of those that died: the living ones it has, and those of the dead ones, through
-// further dead ones where these knew nobody alive.
-void gather(Vacuum& v, SlotNumber owner, int level, const SlotNumber* links, size_t n) {
-    SlotNumber next[kMaxLinks];
-    v.candidates.clear();
-    v.lists.clear();
-    v.seen.reset(kMaxCandidates);
-    v.seen.insert(owner);
-    auto add = [&](SlotNumber node) {
-        if (!v.seen.insert(node)) return;
-        (v.is_dead(node) ? v.lists : v.candidates).push_back(node);
-    };
-    for (size_t i = 0; i < n; i++) add(links[i]);
-    size_t first_hop = v.lists.size();
-    for (size_t i = 0; i < v.lists.size(); i++) {
-        if (v.candidates.size() >= kMaxCandidates) break;
-        if (i >= first_hop && v.candidates.size() >= v.index.max_links(level)) break;
-        if (v.lists.size() >= 4 * kMaxCandidates) break;
-        size_t count = v.store.links(v.lists[i], level, next);
-        for (size_t j = 0; j < count; j++) add(next[j]);
-    }
-}
-
-void repair_row(Vacuum& v, SlotNumber owner, int level) {
-    uint8* code = static_cast<uint8*>(palloc(v.index.layout.code_bytes));
-    RowChange change;
-    SlotNumber* seen_end;
-    for (;;) {
-        pg::vacuum_delay();
-        bool live = false;
-        v.store.read_code(owner, [&](const HnswNode* node, const uint8* there) {
-            live = is_live(node);
-            memcpy(code, there, v.index.code_size(there));
-        });
-        if (!live || !v.store.find_row(owner, level, &change.row)) break;
-        change.seen_count = v.store.links(owner, level, change.seen);
-        seen_end = change.seen + change.seen_count;
-        if (std::none_of(change.seen, seen_end, [&](SlotNumber x) { return v.is_dead(x); })) break;
-        gather(v, owner, level, change.seen, change.seen_count);
-        change.count = v.linker.choose(code, v.candidates.data(), v.candidates.size(), v.index.max_links(level));
-        std::copy_n(v.candidates.data(), change.count, change.links);
-        auto replaced = v.linker.replace_row(change);
-        if (replaced == HnswLinker::Replaced::changed) continue;
-        if (replaced == HnswLinker::Replaced::gone) break;
-        // New edges go both ways, as those of an insert.
-        for (size_t i = 0; i < change.count; i++) {
-            if (std::find(change.seen, seen_end, change.links[i]) != seen_end) continue;
-            v.linker.add_edge(change.links[i], level, owner, HnswLinker::Mode::if_chosen);
-        }
-        break;
-    }
-    pfree(code);
-}
-
-// Notes in `found` (pairs of owner and level) the rows of a page that name a dead node.
-void find_torn_rows(Vacuum& v, BlockNumber block, Buffer buffer, const SlotShape& shape, ArenaVec<SlotNumber>& found) {
-    pg::ContentLock lock{buffer, BUFFER_LOCK_SHARE};
-    Page page = BufferGetPage(buffer);
-    found.clear();
-    for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(page, shape, i)) {
-        LinkRow row{&shape, block, i, shape.number(block, i), 0};
-        if (shape.kind == PageKind::nodes) {
-            if (!is_live(node_at(v.index, page, i))) continue;
-        } else {
-            const auto* links = reinterpret_cast<const HnswLinks*>(page::slot_at(page, shape, i));
-            if (links->flags == 0) continue;
-            row.node = links->node;
-            row.level = links->level;
-        }
-        LinkView view = v.store.view_row(page, row);
-        for (uint16 j = 0; view.count != nullptr && j < *view.count; j++) {
-            if (!v.is_dead(view.links[j])) continue;
-            found.push_back(row.node);
-            found.push_back(static_cast<SlotNumber>(row.level));
-            break;
-        }
-    }
-}
-
-void repair_links(Vacuum& v) {
-    ArenaVec<SlotNumber> found{v.context};
-    PageKind base = v.index.layout.links_inline ? PageKind::nodes : PageKind::base_links;
-    for (PageKind kind : {base, PageKind::upper_links}) {
-        for_each_page(v, kind, [&](BlockNumber block, Buffer buffer) {
-            find_torn_rows(v, block, buffer, v.index.shape(kind), found);
-            for (size_t i = 0; i < found.size(); i += 2) repair_row(v, found[i], static_cast<int>(found[i + 1]));
-        });
-    }
-}
 
 // ---- pass 3: the entry point ---------------------------------------------------------------------
 

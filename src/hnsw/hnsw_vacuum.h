@@ -78,6 +78,9 @@ void for_each_page(Vacuum& v, format::PageKind kind, Use use) {
     pass.end();
 }
 
+// Pass 2: dead nodes leave the rows of links of the others. hnsw_vacuum_links.cpp.
+void repair_links(Vacuum& v);
+
 // Pass 4: dead nodes become free, and slots that no node refers to. hnsw_vacuum_slots.cpp.
 void free_slots(Vacuum& v);
 

@@ -29,10 +29,12 @@ BlockNumber scan_blocks(Build& b, BlockNumber wanted, Use use) {
     BlockNumber blocks = RelationGetNumberOfBlocks(b.heap);
     BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), kBuildSeed);
     BlockNumber scanned = 0;
+    // Rows that somebody has not committed, too: the snapshot of a concurrent build leaves them out in any case.
+    bool all_rows = !b.info->ii_Concurrent;
     for (; BlockSampler_HasMore(&sampler); scanned++) {
         CHECK_FOR_INTERRUPTS();
         BlockNumber block = BlockSampler_Next(&sampler);
-        table_index_build_range_scan(b.heap, b.index.rel, b.info, false, true, false, block, 1, callback, &state,
+        table_index_build_range_scan(b.heap, b.index.rel, b.info, false, all_rows, false, block, 1, callback, &state,
                                      nullptr);
     }
     return scanned;

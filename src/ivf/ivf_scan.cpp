@@ -21,8 +21,8 @@ constexpr float kWideMargin = 3;
 
 // Under a filter the first batch begins with such a part of the lists, and every one ends when no more than such a share
 // of its rows is from the further half of the lists.
-constexpr size_t kFilteredPart = 32;
-constexpr double kLate = 0.05;
+constexpr size_t kFilteredPart = 16;
+constexpr double kLate = 0.02;
 
 size_t first_wanted(const Search& s) {
     return s.index.has_bits() || s.filter.filters() ? kWanted : kWantedWithoutBits;

@@ -49,6 +49,11 @@ public:
     uint64 rows_of_list(double quantile) const {
         return sizes_[static_cast<size_t>(quantile * static_cast<double>(sizes_.size() - 1))];
     }
+    // Lists that have from least to most rows.
+    uint64 lists_of(uint64 least, uint64 most) const {
+        auto below = [&](uint64 rows) { return std::lower_bound(sizes_.begin(), sizes_.end(), rows) - sizes_.begin(); };
+        return static_cast<uint64>(below(most + 1) - below(least));
+    }
 
 private:
     // Calls use(page) for a page under a share lock.
@@ -167,6 +172,17 @@ const char* advice(const IvfIndex& index, const IndexStats& s) {
     return "none";
 }
 
+// Each class of sizes twice as wide as the one before.
+void report_sizes(const Inspector& lists, index::NameValueRows& out) {
+    uint64 most = lists.rows_of_list(1);
+    if (lists.lists_of(0, 0) > 0) out.add("lists of no rows", lists.lists_of(0, 0));
+    for (uint64 low = 1; low <= most; low *= 2) {
+        uint64 high = low * 2 - 1;
+        if (lists.lists_of(1, high) == 0) continue;
+        out.add(psprintf("lists of " UINT64_FORMAT " to " UINT64_FORMAT " rows", low, high), lists.lists_of(low, high));
+    }
+}
+
 void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, index::NameValueRows& out) {
     uint64 pages = RelationGetNumberOfBlocks(index.rel);
     uint64 slots = s.vector_slots * index.layout.vectors.slot_bytes;
@@ -185,6 +201,7 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
     out.add("rows of the smallest list", lists.rows_of_list(0));
     out.add("rows of the median list", lists.rows_of_list(0.5));
     out.add("rows of the largest list", lists.rows_of_list(1));
+    report_sizes(lists, out);
     out.add("unevenness", psprintf("%.2f", unevenness(s.squares, s.rows, index.meta.lists)));
     out.add("advice", advice(index, s));
     out.add("pages", pages);

@@ -1,19 +1,40 @@
-// Errors at the n-th of the module's calls that can fail. `make faults` links this file with the objects of the library
-// so that each DOOR below is entered here first (the linker's --wrap); test/t/064_faults.pl uses the result.
-//   SET vectorext.fault_at = n    the n-th door from now raises an ERROR; 0: none does
+// Errors and waits at the n-th of the module's calls. `make faults` links this file with the objects of the library so
+// that each DOOR and each STEP below is entered here first (the linker's --wrap).
+//   SET vectorext.fault_at = n    the n-th door (a call that can fail) from now raises an ERROR; 0: none does
 //   SHOW vectorext.doors_passed   doors since then
-// Parallel workers take the setting over, and count for themselves.
+//   SET vectorext.pause_at = n    the n-th step (a content lock that is asked for while none is held) from now first gets
+//                                 advisory lock 1 and gives it back; 0: none does
+//   SET vectorext.pause_reads     whether share locks are steps, too
+//   SHOW vectorext.steps_taken    steps since then
+// test/t/064_faults.pl uses the first two, 066_lock_step.pl the others. Parallel workers take the settings over, and count
+// for themselves.
 #include "pg/postgres.h"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+}
 
 namespace {
 
 int fault_at = 0;
 int doors_passed = 0;
+int pause_at = 0;
+int steps_taken = 0;
+bool pause_reads = false;
 
 extern "C" void assign_fault_at(int, void*) { doors_passed = 0; }
+extern "C" void assign_pause_at(int, void*) { steps_taken = 0; }
 
 void pass(const char* door) {
     if (++doors_passed == fault_at) elog(ERROR, "injected error at door %d: %s", fault_at, door);
+}
+
+void step(int mode) {
+    // Interrupts are held off while a content lock is held.
+    if (InterruptHoldoffCount > 0 || !(mode == BUFFER_LOCK_EXCLUSIVE || (pause_reads && mode == BUFFER_LOCK_SHARE))) return;
+    if (++steps_taken != pause_at) return;
+    DirectFunctionCall1(pg_advisory_lock_int8, Int64GetDatum(1));
+    DirectFunctionCall1(pg_advisory_unlock_int8, Int64GetDatum(1));
 }
 
 // When the library is loaded: before _PG_init, which reserves the prefix.
@@ -22,6 +43,12 @@ __attribute__((constructor)) void define_settings() {
                             PGC_SUSET, 0, nullptr, assign_fault_at, nullptr);
     DefineCustomIntVariable("vectorext.doors_passed", "Doors passed", nullptr, &doors_passed, 0, 0, INT_MAX,
                             PGC_INTERNAL, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("vectorext.pause_at", "Waits at this step", nullptr, &pause_at, 0, 0, INT_MAX, PGC_SUSET, 0,
+                            nullptr, assign_pause_at, nullptr);
+    DefineCustomBoolVariable("vectorext.pause_reads", "Share locks are steps", nullptr, &pause_reads, false, PGC_SUSET, 0,
+                             nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("vectorext.steps_taken", "Steps taken", nullptr, &steps_taken, 0, 0, INT_MAX, PGC_INTERNAL,
+                            GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
@@ -32,6 +59,13 @@ __attribute__((constructor)) void define_settings() {
     extern "C" result __wrap_##name parameters {  \
         pass(#name);                              \
         return __real_##name arguments;           \
+    }
+
+#define STEP(result, name, parameters, arguments, mode) \
+    extern "C" result __real_##name parameters;         \
+    extern "C" result __wrap_##name parameters {        \
+        step(mode);                                     \
+        return __real_##name arguments;                 \
     }
 
 // One a line: the Makefile takes the names from here. First memory,
@@ -66,6 +100,8 @@ DOOR(dsm_segment*, dsm_attach, (dsm_handle h), (h))
 DOOR(void, InitializeParallelDSM, (ParallelContext* c), (c))
 DOOR(void, LaunchParallelWorkers, (ParallelContext* c), (c))
 DOOR(void, WaitForParallelWorkersToFinish, (ParallelContext* c), (c))
+STEP(void, LockBuffer, (Buffer b, int mode), (b, mode), mode)
+STEP(bool, ConditionalLockBuffer, (Buffer b), (b), BUFFER_LOCK_EXCLUSIVE)
 #if PG_VERSION_NUM >= 160000
 DOOR(Buffer, ExtendBufferedRel, (BufferManagerRelation r, ForkNumber f, BufferAccessStrategy s, uint32 flags), (r, f, s, flags))
 #endif

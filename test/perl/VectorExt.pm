@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers
-  background wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
+  background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -28,15 +28,16 @@ sub access_method
 	return $method;
 }
 
-# CREATE INDEX on a column; for %with see the index's options.
+# CREATE INDEX on a column; attributes: further ones; for %with see the index's options.
 sub create_index
 {
-	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', with => '', @_);
+	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', attributes => '', with => '', @_);
 	# 1-bit codes also of vectors so short that they would not have them by default
 	my $bits = $method eq 'ivfflat' && $o{class} !~ /l1|bit/ && $o{with} !~ /quantization/ ? 'quantization = rabitq' : '';
 	$o{with} = join ', ', grep { $_ } $o{with}, $bits;
 	my $with = $o{with} =~ /lists/ ? $o{with} : join ', ', grep { $_ } $methods{$method}{with}, $o{with};
-	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method ($o{column} $o{class})" . ($with ? " WITH ($with)" : '');
+	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method (" .
+	  join(', ', "$o{column} $o{class}", grep { $_ } $o{attributes}) . ')' . ($with ? " WITH ($with)" : '');
 }
 # What the index option may be for an operator.
 sub quantizations
@@ -186,6 +187,35 @@ sub finish
 	my ($b) = @_;
 	eval { $b->{handle}->finish; };
 	return $b->{handle}->full_result(0) // 0;
+}
+
+# A psql session that takes one script after another: ask() does not wait, answer() does, and gives what came of it.
+sub session
+{
+	my ($node, $sql) = @_;
+	my %s = (in => '', out => '');
+	$s{handle} = IPC::Run::start([ 'psql', '-XqAt', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>&1');
+	if ($sql) { ask(\%s, $sql); answer(\%s); }
+	return \%s;
+}
+
+sub ask
+{
+	my ($s, $sql) = @_;
+	$s->{out} = '';
+	$s->{in} .= "$sql;\n\\echo <done>\n";
+	$s->{handle}->pump_nb;
+	return;
+}
+
+# undef while the script runs, if it is not to be waited for.
+sub answer
+{
+	my ($s, $sql, $at_once) = @_;
+	ask($s, $sql) if defined $sql;
+	if ($at_once) { $s->{handle}->pump_nb; }
+	else { $s->{handle}->pump until $s->{out} =~ /<done>\n/; }
+	return $s->{out} =~ /(.*?)\n?<done>\n/s ? $1 : undef;
 }
 
 # Waits until a query's answer is true.

@@ -31,6 +31,11 @@ ok($ok, 'a page of an index') or diag $said;
 ($ok, $said) = report('--index', 'items_pkey', '--html', "$dir/none.html", '--', '-d', $node->connstr('postgres'));
 like($said, qr/items_pkey is not an index of vectorext/, 'not of any index');
 
+my $ivf_page = "$dir/ivf.html";
+$node->safe_psql('postgres', 'DROP INDEX items_idx; CREATE INDEX items_ivf ON items USING ivfflat (embedding vector_l2_ops) WITH (lists = 60)');
+($ok, $said) = report('--index', 'items_ivf', '--samples', '10', '--html', $ivf_page, '--', '-d', $node->connstr('postgres'));
+ok($ok, 'a page of an index with lists') or diag $said;
+
 # a comparison of two engines, as bench/run leaves it
 mkdir "$dir/run";
 append_to_file("$dir/run/results.json", q{{"title": "rows <of> two", "machine": "a machine", "settings": "m = 16", "command": "bench/run", "warnings": ["noisy"],
@@ -47,9 +52,11 @@ my $run_page = "$dir/run.html";
 ok($ok, 'a page of a comparison') or diag $said;
 
 my %shows = ($index_page => [ 'Recall at 10 and time of a search', 'Recall by effort', 'Nodes by level', 'Where the bytes are' ],
+	$ivf_page => [ 'Recall at 10 and time of a search', 'Recall by effort', 'Lists by size', 'Where the bytes are' ],
 	$run_page => [ 'Recall and speed: ef_construction 64, LIMIT 10, clients 1', 'Build: ef_construction 64, workers 0', 'Size: ef_construction 64, workers 0' ]);
-my ($browser) = grep { defined } map { my $b = $_; (grep { -x "$_/$b" } split /:/, $ENV{PATH}) ? $b : undef } qw(chromium chromium-browser google-chrome);
-foreach my $page ($index_page, $run_page)
+my ($browser) = grep { defined } map { my $b = $_; (grep { -x "$_/$b" } split /:/, $ENV{PATH}) ? $b : undef } qw(chromium-headless-shell chromium chromium-browser google-chrome chrome);
+note $browser ? "screenshots by $browser" : "no screenshots: apt-get install chromium-headless-shell";
+foreach my $page ($index_page, $ivf_page, $run_page)
 {
 	my $text = slurp_file($page);
 	my ($name) = $page =~ m{([^/]+)$};
@@ -62,7 +69,7 @@ foreach my $page ($index_page, $run_page)
 	is(scalar @open, scalar @close, "$name: what is opened is closed");
   SKIP:
 	{
-		skip 'there is no Chromium', 2 unless $browser;
+		skip 'there is no Chromium: apt-get install chromium-headless-shell', 2 unless $browser;
 		my @run = ($browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', "--user-data-dir=$dir/profile", '--window-size=1240,1600');
 		my ($out, $err) = ('', '');
 		IPC::Run::run([ @run, '--dump-dom', "file://$page" ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(90));
