@@ -57,7 +57,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Co
     *startup = lists * cpu_operator_cost + share * passing * row + std::max(1.0, read) * basis.page_cost;
     if (filters) *startup += share * basis.rows * kTestCost * cpu_operator_cost;
     *total = *startup + passing * (row + 2 * cpu_index_tuple_cost) +
-             std::min(basis.pages, passing) * basis.random_page_cost;
+             std::max(0.0, std::min(basis.pages, passing) - read) * basis.random_page_cost;
 }
 
 }  // namespace vext::ivf
