@@ -196,7 +196,9 @@ void take_spares(Scan& s) {
         rest[i] = rest.back();
     }
     for (Result& r : s.results.span()) r.bound = std::min(r.bound, ceiling);
-    s.beyond = HUGE_VALF;
+    // Rows that are ranked here wait themselves: those beyond the beam until the next batch has been.
+    bool ranked = s.index.codec->uncertain && s.taken > 0;
+    s.beyond = ranked ? s.store.estimate(s.pool[s.taken - 1].key) : HUGE_VALF;
     sort_results(s);
 }
 
