@@ -35,8 +35,10 @@ struct IvfMeta {
     uint32 reserved0;
     double rows;  // indexed by the build
     uint32 reserved[16];
+    Calibration calibration;
+    uint64 removed;  // rows, by vacuums
 };
-static_assert(sizeof(IvfMeta) == 128 && offsetof(IvfMeta, rows) == 56 && std::is_trivially_copyable_v<IvfMeta>);
+static_assert(sizeof(IvfMeta) == 256 && offsetof(IvfMeta, calibration) == 128 && offsetof(IvfMeta, rows) == 56 && std::is_trivially_copyable_v<IvfMeta>);
 
 // A slot of a lists page.
 struct IvfList {

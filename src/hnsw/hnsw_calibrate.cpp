@@ -8,7 +8,6 @@
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
 #include "index/calibration.h"
-#include "page/page_change.h"
 
 namespace vext::hnsw {
 
@@ -190,11 +189,7 @@ void calibrate(const HnswIndex& index) {
     auto samples = static_cast<size_t>(settings.calibration_samples);
     auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, samples, scratch.context());
     format::Calibration measured = calibrator->run();
-    pg::Pin pin{ReadBuffer(index.rel, format::kHnswMetaBlock)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    page::PageChange record{index.rel, index.logged};
-    meta_of(record.add(pin.buffer()))->calibration = measured;
-    record.finish();
+    index::store_calibration<format::HnswMeta>(index.rel, index.logged, measured);
 }
 
 }  // namespace vext::hnsw
