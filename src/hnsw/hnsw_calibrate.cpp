@@ -9,7 +9,6 @@
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
 #include "index/calibration.h"
-#include "page/page_change.h"
 #include "simd/kernels.h"
 
 namespace vext::hnsw {
@@ -216,9 +215,9 @@ private:
 
 }  // namespace
 
-double aim_of(const codec::Codec& codec, double target) {
+size_t ef_for(const HnswIndex& index, double target) {
     constexpr double kHarder = 1.5;  // than rows, where all samples are rows
-    return can_mix(codec) ? target : 1 - (1 - target) / kHarder;
+    return index::width_for(index.meta.calibration, can_mix(*index.codec) ? target : 1 - (1 - target) / kHarder);
 }
 
 uint64 lives_on(const HnswIndex& index, Page page) {
@@ -234,11 +233,7 @@ void calibrate(const HnswIndex& index) {
     auto samples = static_cast<size_t>(settings.calibration_samples);
     auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, samples, scratch.context());
     format::Calibration measured = calibrator->run();
-    pg::Pin pin{ReadBuffer(index.rel, format::kHnswMetaBlock)};
-    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-    page::PageChange record{index.rel, index.logged};
-    meta_of(record.add(pin.buffer()))->calibration = measured;
-    record.finish();
+    index::store_calibration<format::HnswMeta>(index.rel, index.logged, measured);
 }
 
 }  // namespace vext::hnsw

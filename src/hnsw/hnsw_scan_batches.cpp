@@ -117,7 +117,7 @@ float upper_bound_of_taken(Scan& s) {
 size_t choose_ef(Scan& s) {
     auto ef_search = static_cast<size_t>(settings.ef_search);
     if (settings.recall_target <= 0) return ef_search;
-    size_t width = index::width_for(s.index.meta.calibration, aim_of(*s.index.codec, settings.recall_target));
+    size_t width = ef_for(s.index, settings.recall_target);
     if (width == 0) return ef_search;
     s.quota = index::kCalibratedRows * 8 / 5;
     return width;

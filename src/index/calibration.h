@@ -8,6 +8,9 @@
 #include "pg/postgres.h"
 
 #include "format/page_format.h"
+#include "index/name_values.h"
+#include "page/meta_page.h"
+#include "page/page_change.h"
 
 namespace vext::index {
 
@@ -31,5 +34,24 @@ inline uint32 width_for(const format::Calibration& c, double aim) {
     double width = below.width * std::pow(static_cast<double>(above.width) / below.width, part);
     return static_cast<uint32>(std::ceil(width));
 }
+
+// Into the metapage.
+template <typename Meta>
+void store_calibration(Relation rel, bool logged, const format::Calibration& measured) {
+    pg::Pin pin{ReadBuffer(rel, page::kMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    page::PageChange record{rel, logged};
+    page::meta_at<Meta>(record.add(pin.buffer()))->calibration = measured;
+    record.finish();
+}
+
+// For vectorext_index_stats(): `changed` of what (nodes, rows) since.
+inline void report_calibration(NameValueRows& out, const format::Calibration& c, const char* what, uint64 changed) {
+    out.add("calibration", c.samples == 0 ? "none" : is_stale(c, static_cast<double>(changed)) ? "stale" : "fresh");
+    if (c.samples > 0) out.add(psprintf("%s changed since calibration", what), changed);
+}
+
+// Settings of both access methods; `width` is the setting that a target stands for.
+void define_recall_settings(const char* prefix, const char* width, int samples, double* target, int* samples_setting);
 
 }  // namespace vext::index

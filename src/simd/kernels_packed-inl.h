@@ -51,7 +51,7 @@ void dot_u8_u4_many(const uint8_t* a, const uint8_t* const* rows, size_t n, size
         const uint8_t *r0 = rows[r], *r1 = rows[r + 1], *r2 = rows[r + 2], *r3 = rows[r + 3];
         Codes::Sum s0 = Codes::zero(), s1 = s0, s2 = s0, s3 = s0;
         query.each([&](Codes low, Codes high, auto nibbles) VEXT_INLINE {
-            const auto add = [&](Codes::Sum s, typename Codes::Nibbles x) VEXT_INLINE {
+            const auto add = [&](Codes::Sum s, const typename Codes::Nibbles& x) VEXT_INLINE {
                 return Codes::dot_small(Codes::dot_small(s, low, x.low), high, x.high);
             };
             s0 = add(s0, nibbles(r0));
