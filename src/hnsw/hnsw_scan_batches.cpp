@@ -123,6 +123,12 @@ size_t choose_ef(Scan& s) {
     return width;
 }
 
+// A filter is to find its rows with the default settings, whose recall without one is that of pgvector.
+size_t under_filter(size_t ef_search) {
+    constexpr size_t kSuffices = 100;
+    return std::max(ef_search, std::min(ef_search * 5 / 2, kSuffices));
+}
+
 const index::ScanLimit* limit_reached(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
@@ -210,6 +216,7 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     size_t ef_search = choose_ef(s);
+    if (s.filter.filters() && s.quota == 0) ef_search = under_filter(ef_search);
     s.first_ef = beam_of(s.index, ef_search);
     s.ef = iterative ? first_beam(s) : s.first_ef;
     if (s.filter.filters()) {
