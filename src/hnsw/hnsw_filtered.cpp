@@ -132,7 +132,7 @@ FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
     if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return Way::on;
     double left = left_to_score(enough), leap_cost = kLeapCost * static_cast<double>(enough), tests = all * kTestCost;
     bool leaps = !landed_ && left > leap_cost && tests > leap_cost;
-    bool sweeps = (over || left > tests) && all <= kSweepLimit * most;
+    bool sweeps = (over || (!landed_ && left > tests)) && all <= kSweepLimit * most;
     if (!leaps && !sweeps) return Way::on;
     if (share_of_all_ < 0) sample();
     double here = (static_cast<double>(passed_) + 1) / scored, scores = all * share_of_all_;

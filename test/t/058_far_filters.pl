@@ -16,7 +16,7 @@ $node->safe_psql('postgres', "
 		SELECT array_agg(hashint8(i::bigint * 8 + d) / 4294967296.0 + 0.5)::vector(8) FROM generate_series(0, 7) d \$\$;
 	CREATE FUNCTION cell(v vector) RETURNS text LANGUAGE sql AS \$\$
 		SELECT string_agg(floor(x * 8)::text, ',' ORDER BY n) FROM unnest(v::real[]) WITH ORDINALITY u (x, n) WHERE n < 4 \$\$;
-	CREATE TABLE items AS SELECT i AS id, place(i) AS v FROM generate_series(1, $rows) i;
+	CREATE TABLE items (id int, v vector(8)); INSERT INTO items SELECT i, place(i) FROM generate_series(1, $rows) i;
 	ALTER TABLE items ADD region int, ADD spot int;
 	UPDATE items SET region = r.n, spot = hashtext(cell(v)) & 15
 		FROM (SELECT id AS other, row_number() OVER (ORDER BY v <-> array_fill(0::real, ARRAY[8])::vector) * 1000 / $rows AS n FROM items) r WHERE r.other = id;
