@@ -41,9 +41,10 @@ constexpr double kRecent = 256;
 }  // namespace
 
 // Where few of the nodes pass, the search comes far beyond each of them before it has seen enough, and knows its
-// surroundings well: so fewer will do.
+// surroundings well: so fewer will do. Not where it has leapt.
 size_t FilteredSearch::wanted() const {
     double least = 0.4;
+    if (landed_) return asked_;
     return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(asked_) * (least + (1 - least) * share_)));
 }
 
