@@ -17,9 +17,10 @@ constexpr double kSweepLimit = 100;
 // What a sweep scores beside what the search did may be so much more than the limit.
 constexpr double kOverLimit = 1.25;
 constexpr BlockNumber kSampledBlocks = 64;
-// Where rows pass so much more often in the sample than where the search is, it leaps to some of those in the sample,
-// if what is left of the search and a sweep cost so much for each node that it wants.
-constexpr double kElsewhere = 4;
+// Where rows pass so much more often in the sample than where the search is (what it met is too little to tell, if so
+// many more would change that), it leaps to some of those in the sample, if what is left of the search and a sweep cost
+// so much for each node that it wants.
+constexpr double kElsewhere = 4, kByChance = 4;
 constexpr double kLeapCost = 100;
 constexpr size_t kLandings = 256;
 // What passes in many places far from each other may be near, too: then the search goes on from where it came from,
@@ -136,7 +137,7 @@ FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
     bool sweeps = (over || (!landed_ && left > tests)) && all <= kSweepLimit * most;
     if (!leaps && !sweeps) return Way::on;
     if (share_of_all_ < 0) sample();
-    double here = (static_cast<double>(passed_) + 1) / scored, scores = all * share_of_all_;
+    double here = (static_cast<double>(passed_) + kByChance) / scored, scores = all * share_of_all_;
     if (leaps && !tested_.empty() && share_of_all_ > kElsewhere * here) return Way::leap;
     bool allowed = scored + scores <= most * kOverLimit;
     return sweeps && allowed && (over || left > tests + scores * kScoreCost) ? Way::sweep : Way::on;
