@@ -24,7 +24,7 @@ my $sandbox = make_sandbox(PostgreSQL::Test::Utils::tempdir() . '/sandbox');
 File::Copy::copy($library, "$sandbox->{lib}/vectorext.so") or die "$library: $!";
 my $node = server_on($sandbox, 'steps');
 set_up($node);
-my $begin = "LOAD 'vectorext'; SET client_min_messages = error; SET enable_seqscan = off; SET synchronous_commit = off;
+my $begin = "LOAD 'vectorext'; SET client_min_messages = error; SET enable_seqscan = off; SET synchronous_commit = off; SET lock_timeout = '30s';
 	SET hnsw.ef_search = 400; SET ivfflat.probes = 100";
 my ($control, $first, $second) = map { session($node, $begin) } 1 .. 3;
 
