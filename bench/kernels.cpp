@@ -90,7 +90,9 @@ void measure(const Kernels& k, const char* name, size_t row_bytes, size_t hot_by
     print(k, name, hot, cold, hot_bytes, row_bytes);
 }
 
-void measure_many(const Kernels& k, const uint8_t* query, size_t dim) {  // 32 rows a call, ns a row
+// 32 rows a call, ns a row
+template <typename Dot>
+void measure_many(const Kernels& k, const char* name, Dot dot, const uint8_t* query, size_t dim, size_t row_bytes) {
     constexpr size_t kBatch = 32;
     const uint8_t* rows[kBatch];
     uint32_t out[kBatch];
@@ -98,14 +100,14 @@ void measure_many(const Kernels& k, const uint8_t* query, size_t dim) {  // 32 r
         return best_of(400000 / kBatch, [&](size_t calls) {
             double s = 0;
             for (size_t i = 0; i < calls; i++) {
-                for (auto& row : rows) row = memory + random_row(spread) * dim;
-                k.dot_u8_many(query, rows, kBatch, dim, out);
+                for (auto& row : rows) row = memory + random_row(spread) * row_bytes;
+                dot(query, rows, kBatch, dim, out);
                 s += out[0];
             }
             return s;
         });
     };
-    print(k, "dot_u8_many", run(32) / kBatch, run(kMemory / dim) / kBatch, 2 * dim, dim);
+    print(k, name, run(32) / kBatch, run(kMemory / row_bytes) / kBatch, dim + row_bytes, row_bytes);
 }
 
 void measure_table(const Kernels& k, size_t dim) {
@@ -136,9 +138,10 @@ void measure_table(const Kernels& k, size_t dim) {
     measure(k, "differing_bits", bits, 2 * bits, [&](auto* r) { return double(k.differing_bits(c, r, bits)); });
     measure(k, "common_bits", bits, 2 * bits, [&](auto* r) { return double(k.common_bits(c, r, bits).both); });
     measure(k, "dot_u8", dim, 2 * dim, [&](auto* r) { return k.dot_u8(c, r, dim); });
-    measure_many(k, c, dim);
+    measure_many(k, "dot_u8_many", k.dot_u8_many, c, dim, dim);
     const size_t packed = (dim + 1) / 2;
     measure(k, "dot_u8_u4", packed, dim + packed, [&](auto* r) { return k.dot_u8_u4(c, r, dim); });
+    measure_many(k, "dot_u8_u4_many", k.dot_u8_u4_many, c, dim, packed);
     measure(k, "dot_u4", packed, 2 * packed, [&](auto* r) { return k.dot_u4(c, r, dim); });
     measure(k, "l1_u8", dim, 2 * dim, [&](auto* r) { return k.l1_u8(c, r, 0.1f, 0.2f, 0.3f, dim); });
     measure(k, "min_max_f32", fb, fb, [&](auto* r) { return k.min_max_f32(f(r), dim).max; });

@@ -1862,9 +1862,9 @@ CREATE FUNCTION vectorext_advise("table" regclass, "column" name, opclass name D
 	AS 'MODULE_PATHNAME' LANGUAGE C PARALLEL UNSAFE ROWS 4 COST 1000000;
 COMMENT ON FUNCTION vectorext_advise(regclass, name, name, integer) IS 'which indexes fit a column: tried on a sample of its rows, with the SQL to run';
 
-CREATE FUNCTION vectorext_calibrate(index regclass, OUT ef_search integer, OUT recall double precision) RETURNS SETOF record
+CREATE FUNCTION vectorext_calibrate(index regclass, OUT setting text, OUT value integer, OUT recall double precision) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION vectorext_calibrate(regclass) IS 'measures anew the recall at each ef_search, for hnsw.recall_target';
+COMMENT ON FUNCTION vectorext_calibrate(regclass) IS 'measures anew the recall at each ef_search or number of probes, for hnsw.recall_target and ivfflat.recall_target';
 
 CREATE FUNCTION vectorext_prewarm(index regclass, OUT part text, OUT pages bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 3 COST 100000;

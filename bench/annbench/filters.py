@@ -69,7 +69,7 @@ def filters_of(data, metric, made, pivot, real, asked):
 class Filters:
     TYPES = dict(chance='int', region='int', section='text', size_bytes='bigint')
 
-    def filtered(self, engines, path, asked=100):
+    def filtered(self, engines, path, asked):
         """[dict(filter, share, way, knob, value, recall, qps, ...)]; what `asked` queries find, each way of asking in each round."""
         made, pivot = columns_of(self.data, self.o.metric)
         real = real_columns(path, self.data.rows)

@@ -36,8 +36,10 @@ struct IvfMeta {
     double rows;  // indexed by the build
     Attribute attribute[kMaxAttributes];
     uint32 reserved[8];
+    Calibration calibration;
+    uint64 removed;  // rows, by vacuums
 };
-static_assert(sizeof(IvfMeta) == 128 && offsetof(IvfMeta, rows) == 56 && offsetof(IvfMeta, attribute) == 64 && std::is_trivially_copyable_v<IvfMeta>);
+static_assert(sizeof(IvfMeta) == 256 && offsetof(IvfMeta, rows) == 56 && offsetof(IvfMeta, attribute) == 64 && offsetof(IvfMeta, calibration) == 128 && std::is_trivially_copyable_v<IvfMeta>);
 
 // A slot of a lists page.
 struct IvfList {

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "hnsw/hnsw_insert.h"
+#include "index/calibration.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
 
@@ -127,13 +128,7 @@ void init_access_method() {
     DefineCustomRealVariable("hnsw.scan_mem_multiplier",
                              "Sets the multiple of work_mem to use for iterative scans", nullptr,
                              &settings.scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomRealVariable("hnsw.recall_target", "Sets the recall that scans choose their ef_search for",
-                             "0 turns it off: hnsw.ef_search counts.", &settings.recall_target, 0, 0, 0.999,
-                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("hnsw.calibration_samples",
-                            "Sets the number of rows by which an index measures its recall when it is built",
-                            "0 turns it off.", &settings.calibration_samples, 400, 0, 100000, PGC_USERSET, 0, nullptr,
-                            nullptr, nullptr);
+    index::define_recall_settings("hnsw", "ef_search", 400, &settings.recall_target, &settings.calibration_samples);
     MarkGUCPrefixReserved("hnsw");
 }
 

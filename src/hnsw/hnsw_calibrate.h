@@ -10,6 +10,9 @@ namespace vext::hnsw {
 // Measures, and writes what it found into the metapage. Searches and inserts may go on.
 void calibrate(const HnswIndex& index);
 
+// The ef_search for a target of recall, or 0 where nothing was measured.
+size_t ef_for(const HnswIndex& index, double target);
+
 // How many nodes began or ended their lives in the slots of a page; 0 where nodes are runs, of which that is not known.
 uint64 lives_on(const HnswIndex& index, Page page);
 

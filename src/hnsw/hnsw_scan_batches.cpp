@@ -2,6 +2,7 @@
 // whose beam is wider.
 #include <new>
 
+#include "hnsw/hnsw_calibrate.h"
 #include "hnsw/hnsw_scan.h"
 
 #include "index/calibration.h"
@@ -30,7 +31,7 @@ bool is_careful(const Scan& s) {
     return use.drops_rows || use.merges || s.by.has_range;
 }
 size_t first_share(const Scan& s) {
-    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.index.codec->uncertain ? s.ef - s.ef / 4 : s.ef;
+    size_t most = is_careful(s) ? std::max<size_t>(s.ef / 4, 1) : s.ef;
     return s.quota > 0 ? std::min(most, s.quota) : most;
 }
 size_t share(const Scan& s) {
@@ -116,7 +117,7 @@ float upper_bound_of_taken(Scan& s) {
 size_t choose_ef(Scan& s) {
     auto ef_search = static_cast<size_t>(settings.ef_search);
     if (settings.recall_target <= 0) return ef_search;
-    size_t width = index::width_for(s.index.meta.calibration, settings.recall_target);
+    size_t width = ef_for(s.index, settings.recall_target);
     if (width == 0) return ef_search;
     s.quota = index::kCalibratedRows * 8 / 5;
     return width;
@@ -195,7 +196,9 @@ void take_spares(Scan& s) {
         rest[i] = rest.back();
     }
     for (Result& r : s.results.span()) r.bound = std::min(r.bound, ceiling);
-    s.beyond = HUGE_VALF;
+    // Rows that are ranked here wait themselves: those beyond the beam until the next batch has been.
+    bool ranked = s.index.codec->uncertain && s.taken > 0;
+    s.beyond = ranked ? s.store.estimate(s.pool[s.taken - 1].key) : HUGE_VALF;
     sort_results(s);
 }
 
@@ -215,7 +218,7 @@ void first_batch(Scan& s) {
         return;
     }
     if (iterative) s.pool.keep_spilled(&s.spilled);
-    if (iterative && !s.index.codec->exact && !s.index.codec->uncertain) {
+    if (iterative && !s.index.codec->exact) {
         s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
     }
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen);

@@ -176,8 +176,7 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("bytes per row: free", pages * BLCKSZ > parts ? pages * BLCKSZ - parts : 0, s.rows);
     const format::Calibration& c = index.meta.calibration;
     uint64 changed = s.lives > 0 ? s.lives - c.lives : static_cast<uint64>(std::fabs(static_cast<double>(s.live) - c.rows));
-    out.add("calibration", c.samples == 0 ? "none" : index::is_stale(c, static_cast<double>(changed)) ? "stale" : "fresh");
-    if (c.samples > 0) out.add("nodes changed since calibration", changed);
+    index::report_calibration(out, c, "nodes", changed);
     out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 

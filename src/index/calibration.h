@@ -8,6 +8,9 @@
 #include "pg/postgres.h"
 
 #include "format/page_format.h"
+#include "index/name_values.h"
+#include "page/meta_page.h"
+#include "page/page_change.h"
 
 namespace vext::index {
 
@@ -18,19 +21,10 @@ inline constexpr double kStaleShare = 0.2;
 
 inline bool is_stale(const format::Calibration& c, double changed) { return changed > kStaleShare * c.rows; }
 
-// What recall of its own rows an index aims at for a target. Queries that are not among the rows are harder: measured,
-// they miss 1.15 times as much where they are of the same kind as the rows, and up to twice where they are not (rows are
-// whole descriptions, queries a line). The lower the target, the less may be added without asking for far too much.
-inline double aim_of(double target) {
-    double part = std::min(0.5 + 3 * std::max(0.95 - target, 0.0), 1.0);
-    return 1 - part * (1 - target);
-}
-
-// The width for a target, or 0 where nothing was measured. Between two steps recall is linear in the logarithm of the
-// width.
-inline uint32 width_for(const format::Calibration& c, double target) {
+// The width at which so much was found, or 0 where nothing was measured. Between two steps recall is linear in the
+// logarithm of the width.
+inline uint32 width_for(const format::Calibration& c, double aim) {
     if (c.samples == 0 || c.steps == 0 || c.steps > format::kCalibrationSteps) return 0;
-    double aim = aim_of(target);
     uint32 i = 0;
     while (i < c.steps && !(c.step[i].recall >= aim)) i++;
     if (i == 0) return c.step[0].width;
@@ -40,5 +34,24 @@ inline uint32 width_for(const format::Calibration& c, double target) {
     double width = below.width * std::pow(static_cast<double>(above.width) / below.width, part);
     return static_cast<uint32>(std::ceil(width));
 }
+
+// Into the metapage.
+template <typename Meta>
+void store_calibration(Relation rel, bool logged, const format::Calibration& measured) {
+    pg::Pin pin{ReadBuffer(rel, page::kMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    page::PageChange record{rel, logged};
+    page::meta_at<Meta>(record.add(pin.buffer()))->calibration = measured;
+    record.finish();
+}
+
+// For vectorext_index_stats(): `changed` of what (nodes, rows) since.
+inline void report_calibration(NameValueRows& out, const format::Calibration& c, const char* what, uint64 changed) {
+    out.add("calibration", c.samples == 0 ? "none" : is_stale(c, static_cast<double>(changed)) ? "stale" : "fresh");
+    if (c.samples > 0) out.add(psprintf("%s changed since calibration", what), changed);
+}
+
+// Settings of both access methods; `width` is the setting that a target stands for.
+void define_recall_settings(const char* prefix, const char* width, int samples, double* target, int* samples_setting);
 
 }  // namespace vext::index

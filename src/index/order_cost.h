@@ -40,6 +40,15 @@ inline bool has_range(const IndexPath* path) {
     return first->indexcol == 0 && IsA(static_cast<RestrictInfo*>(linitial(first->indexquals))->clause, OpExpr);
 }
 
+// Whether a path has conditions on attributes.
+inline bool has_filter(const IndexPath* path) {
+    ListCell* cell;
+    foreach (cell, path->indexclauses) {
+        if (static_cast<IndexClause*>(lfirst(cell))->indexcol > 0) return true;
+    }
+    return false;
+}
+
 // Whether a path asks for rows that are in no index: those without a vector.
 inline bool wants_null_vectors(IndexPath* path) {
     ListCell* cell;

@@ -194,8 +194,11 @@ void add_paths(PlannerInfo* root, RelOptInfo* rel, Index rti, RangeTblEntry* rte
         auto* path = static_cast<IndexPath*>(lfirst(cell));
         if (!IsA(path, IndexPath) || path->indexorderbys == NIL || !is_ours(path->indexinfo)) continue;
         List* clauses = add_ranges(root, path, list_copy(path->indexclauses));
+        int with_ranges = list_length(clauses);
         clauses = add_conditions(root, path, clauses);
         if (list_length(clauses) == list_length(path->indexclauses)) continue;
+        // What an index can test it does test: under a filter of its own a search is made for it, and finds more.
+        if (list_length(clauses) > with_ranges) rel->pathlist = foreach_delete_current(rel->pathlist, cell);
         added = lappend(added, create_index_path(root, path->indexinfo, clauses, path->indexorderbys,
                                                  path->indexorderbycols, path->path.pathkeys, path->indexscandir, false,
                                                  PATH_REQ_OUTER(&path->path), 1.0, false));

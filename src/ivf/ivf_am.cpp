@@ -1,11 +1,12 @@
 // Options, settings, and the routine that Postgres calls the access method by.
 #include "ivf/ivf_am.h"
 
+#include "index/calibration.h"
 #include "index/opclass.h"
 
 namespace vext::ivf {
 
-Settings settings = {1, static_cast<int>(IterativeScan::strict_order), kMaxLists};
+Settings settings = {1, static_cast<int>(IterativeScan::strict_order), kMaxLists, 0, 0};
 
 namespace {
 
@@ -71,6 +72,7 @@ void init_access_method() {
                              index::kIterativeScans, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("ivfflat.max_probes", "Sets the max number of probes for iterative scans", nullptr,
                             &settings.max_probes, kMaxLists, 1, kMaxLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    index::define_recall_settings("ivfflat", "probes", 500, &settings.recall_target, &settings.calibration_samples);
     MarkGUCPrefixReserved("ivfflat");
 }
 

@@ -16,6 +16,8 @@ struct Settings {
     int probes;
     int iterative_scan;  // IterativeScan
     int max_probes;
+    double recall_target;  // 0: none
+    int calibration_samples;
 };
 extern Settings settings;
 
@@ -51,6 +53,8 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
 
 // ---- ivf_stats.cpp
 void index_stats(Relation index, index::NameValueRows& out);
+// How many rows have come and gone since the build.
+uint64 count_changes(const IvfIndex& index);
 
 // ---- ivf_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "ivf/ivf_calibrate.h"
 #include "pg/guards.h"
 
 namespace vext::ivf {
@@ -237,6 +238,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     b->info = info;
     b->leader = true;
     build_index(*b, read_options(rel).lists, pg::planned_build_workers(heap, rel, info), result);
+    if (settings.calibration_samples > 0) calibrate(open_index(rel), 0);
     return result;
 }
 

@@ -26,6 +26,12 @@ double row_cost(int codec) {
 constexpr double kEntriesShare = 0.15;
 constexpr double kCandidatePages = 32;
 
+// To test a row's attributes, as a share of calling an operator.
+constexpr double kTestCost = 0.01;
+// Under a filter a search goes on until the nearest rows that pass hardly change: of 62,666 rows in 250 lists it goes
+// through 0.38, 0.53, 0.94 and all of the lists where 50, 10, 1 and 0.1 % pass.
+double share_of_lists(double passing) { return std::min(1.0, 4.1 * std::pow(std::max(passing, 1.0), -0.23)); }
+
 }  // namespace
 
 void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Cost* total, Selectivity* selectivity,
@@ -37,15 +43,21 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Co
     index_close(rel, NoLock);
 
     double lists = options.lists > 0 ? options.lists : std::max(1.0, std::sqrt(basis.rows));
+    bool filters = index::has_filter(path);
+    double passing = filters ? basis.rows * *selectivity : basis.rows;
     double share = std::min(1.0, settings.probes / lists);
+    if (filters) share = std::max(share, share_of_lists(passing));
     double row = row_cost(options.codec) * cpu_operator_cost;
-    double read = share * basis.pages;
+    double read = share * basis.pages, codes = (1 - kEntriesShare) * read * passing / basis.rows;
     auto id = static_cast<codec::CodecId>(options.codec);
     if (options.codec == 0 || id == codec::CodecId::rabitq || id == codec::CodecId::bits)
-        read = kEntriesShare * read + std::min((1 - kEntriesShare) * read, kCandidatePages);
+        codes = std::min(codes, kCandidatePages);
+    read = kEntriesShare * read + codes;
 
-    *startup = lists * cpu_operator_cost + share * basis.rows * row + std::max(1.0, read) * basis.page_cost;
-    *total = *startup + basis.rows * (row + 2 * cpu_index_tuple_cost) + basis.pages * basis.random_page_cost;
+    *startup = lists * cpu_operator_cost + share * passing * row + std::max(1.0, read) * basis.page_cost;
+    if (filters) *startup += share * basis.rows * kTestCost * cpu_operator_cost;
+    *total = *startup + passing * (row + 2 * cpu_index_tuple_cost) +
+             std::max(0.0, std::min(basis.pages, passing) - read) * basis.random_page_cost;
 }
 
 }  // namespace vext::ivf

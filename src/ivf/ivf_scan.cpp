@@ -4,6 +4,8 @@
 #include <cmath>
 #include <new>
 
+#include "index/calibration.h"
+#include "ivf/ivf_calibrate.h"
 #include "ivf/ivf_probe.h"
 #include "ivf/ivf_search.h"
 #include "codec/rotation.h"
@@ -25,7 +27,7 @@ constexpr size_t kFilteredPart = 16;
 constexpr double kLate = 0.02;
 
 size_t first_wanted(const Search& s) {
-    return s.index.has_bits() || s.filter.filters() ? kWanted : kWantedWithoutBits;
+    return s.by_target || s.index.has_bits() || s.filter.filters() ? kWanted : kWantedWithoutBits;
 }
 
 // ---- which lists -------------------------------------------------------------------------------------
@@ -38,6 +40,14 @@ void choose_probes(Search& s, const void* elements) {
     score_centroids(s.index, s.reader, place, [&](uint32 list, codec::Key key, const uint8*) {
         s.probes.push_back({key, list});
     });
+}
+
+// By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
+// more gets them from more lists. (The executor looks at a few more than ten before it hands out ten.)
+void choose_how_many(Search& s) {
+    s.at_first = settings.recall_target > 0 ? probes_for(s.index, settings.recall_target) : 0;
+    s.by_target = s.at_first > 0;
+    if (!s.by_target) s.at_first = static_cast<size_t>(settings.probes);
 }
 
 // Sorts the probes up to `end`, nearest first.
@@ -59,7 +69,7 @@ bool at_last_probe(Search& s) {
 // Which lists the next batch scans, and how many rows it finds; false when there is nothing left.
 bool widen(Search& s) {
     if (s.probes.empty()) return false;
-    size_t probes = std::min(static_cast<size_t>(settings.probes), s.probes.size());
+    size_t probes = std::min(s.at_first, s.probes.size());
     if (s.wanted == 0) {
         size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
         s.limit = std::min(std::max(probes, most), s.probes.size());
@@ -212,6 +222,7 @@ Search* start_scan(IndexScanDesc scan, MemoryContext context) {
     if (s->by.every_row) return s;
     s->index.codec->prepare(s->code, s->index.dim(), &s->query);
     choose_probes(*s, s->by.elements);
+    choose_how_many(*s);
     if (s->index.has_bits()) prepare_first_pass(*s, s->by.elements);
     if (!s->index.has_codes()) s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     return s;

@@ -48,6 +48,8 @@ struct Search {
     double norm_sq = 0;      // of the query
     ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
     size_t sorted = 0;
+    size_t at_first = 0;     // so many of them in the first batch
+    bool by_target = false;  // of recall
     size_t from = 0, to = 0;  // the probes of the current batch
     size_t limit = 0;         // no further ones
     bool late = false;        // the list at hand is in their further half

@@ -2,6 +2,7 @@
 #include <new>
 
 #include "base/hash.h"
+#include "index/calibration.h"
 #include "ivf/ivf_am.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
@@ -23,6 +24,13 @@ struct IndexStats {
     double built_squares = 0;    // the same of the pages of the build
     uint64 built_rows = 0;
     uint64 fingerprint = 0;
+
+    // Rows that have come and gone since the build.
+    uint64 changes(const IvfIndex& index) const {
+        auto built = static_cast<uint64>(index.meta.rows);
+        uint64 removed = index.meta.removed, ever = rows + removed;
+        return (ever > built ? ever - built : 0) + removed;
+    }
 };
 
 class Inspector {
@@ -204,6 +212,7 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
     report_sizes(lists, out);
     out.add("unevenness", psprintf("%.2f", unevenness(s.squares, s.rows, index.meta.lists)));
     out.add("advice", advice(index, s));
+    index::report_calibration(out, index.meta.calibration, "rows", s.changes(index) - std::min(s.changes(index), index.meta.calibration.lives));
     out.add("pages", pages);
     out.add("pages of entries", s.entries_pages);
     out.add("pages of vectors", s.vectors_pages);
@@ -221,6 +230,12 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
 }
 
 }  // namespace
+
+uint64 count_changes(const IvfIndex& index) {
+    pg::ScratchContext scratch{"ivfflat index changes"};
+    auto* inspector = new (palloc(sizeof(Inspector))) Inspector(index, scratch.context());
+    return inspector->run().changes(index);
+}
 
 void index_stats(Relation rel, index::NameValueRows& out) {
     pg::ScratchContext scratch{"ivfflat index stats"};

@@ -4,6 +4,7 @@
 
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_pages.h"
+#include "page/page_change.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
@@ -206,6 +207,15 @@ void recover_pages(Vacuum& v) {
     }
 }
 
+void count_removed(const IvfIndex& index, uint64 rows) {
+    if (rows == 0) return;
+    pg::Pin pin{ReadBuffer(index.rel, format::kIvfMetaBlock)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
+    page::PageChange record{index.rel, true};
+    meta_of(record.add(pin.buffer()))->removed += rows;
+    record.finish();
+}
+
 }  // namespace
 
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback is_dead,
@@ -218,6 +228,7 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
         index::warn_not_valid(info->index, "ivfflat", problem);
         return stats;
     }
+    double removed_before = stats->tuples_removed;
     auto* v = new (palloc(sizeof(Vacuum))) Vacuum(index, info, stats, is_dead, state, scratch.context());
     for (uint32 list = 0; list < index.meta.lists; list++) {
         clean_list(*v, list);
@@ -225,6 +236,7 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
         stats->pages_free += give_back_vectors_pages(index, list);
     }
     recover_pages(*v);
+    count_removed(index, static_cast<uint64>(stats->tuples_removed - removed_before));
     return stats;
 }
 

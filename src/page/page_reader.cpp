@@ -14,6 +14,9 @@ namespace {
 // used all the time would look cold to the clock sweep.
 constexpr uint32 kTouchEvery = 32;
 
+// The kind of a block that was asked for, and not pinned since.
+constexpr uint32 kAsked = 0xFFFFFFFF;
+
 // Hints of files that are gone stay until this many have gathered; then all are dropped.
 constexpr long kMaxFiles = 256;
 
@@ -83,8 +86,24 @@ bool PageReader::exists(BlockNumber block) {
     return block < block_count_;
 }
 
+// A block that has to come from the disk brings its surroundings with it, where the index is expected to stay in memory:
+// neighbours in the index lie near each other, and the disk would be asked for them one by one.
 void PageReader::ask(BlockNumber block) {
-    if (exists(block)) PrefetchBuffer(index_, MAIN_FORKNUM, block);
+    constexpr BlockNumber kWindow = 16;
+    if (!exists(block)) return;
+    if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
+    BufferHints::Hint& hint = hints_->hints[block];
+    if (hint.kind == kAsked) return;
+    hint.kind = kAsked;
+    if (!PrefetchBuffer(index_, MAIN_FORKNUM, block).initiated_io) return;
+    if (block_count_ > static_cast<BlockNumber>(effective_cache_size)) return;
+    BlockNumber first = block / kWindow * kWindow, end = std::min(first + kWindow, block_count_);
+    for (BlockNumber near = first; near < std::min(end, hints_->count); near++) {
+        BufferHints::Hint& other = hints_->hints[near];
+        if (other.buffer != InvalidBuffer || other.kind == kAsked) continue;
+        other.kind = kAsked;
+        PrefetchBuffer(index_, MAIN_FORKNUM, near);
+    }
 }
 
 Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {

@@ -18,7 +18,7 @@ struct BufferHints {
     pg::FileLocator file;  // hash key
     struct Hint {
         Buffer buffer;
-        uint32 kind;  // PageKind that the page was found to be
+        uint32 kind;  // PageKind that the page was found to be; without a buffer: 0, or it was asked for
     };
     Hint* hints;
     BlockNumber count;

@@ -231,52 +231,10 @@ void dot_u8_many(const uint8_t* query, const uint8_t* const* rows, size_t n, siz
 }  // namespace vext::simd
 
 #include "simd/kernels_matrix-inl.h"
+#include "simd/kernels_packed-inl.h"
 
 namespace vext::simd {
 namespace {
-
-// ---- 4-bit codes: nibbles are below 128, so Codes::dot_small needs no offset
-
-// step(i, n, low, high) for Codes::kWidth bytes at a time, of which n are codes and the rest zero.
-template <class Step> VEXT_INLINE inline void each_packed(size_t bytes, Step step) {
-    size_t i = 0;
-    for (; i + Codes::kWidth <= bytes; i += Codes::kWidth) step(i, Codes::kWidth);
-    if (i < bytes) step(i, bytes - i);
-}
-
-// The first n of Codes::kWidth bytes, the others zero.
-VEXT_INLINE inline const uint8_t* padded(const uint8_t* p, size_t n, uint8_t* buf) {
-    if (n == Codes::kWidth) return p;
-    memset(buf, 0, Codes::kWidth);
-    memcpy(buf, p, n);
-    return buf;
-}
-
-uint32_t dot_u8_u4(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept {
-    const size_t half = (dim + 1) / 2;
-    Codes::Sum low = Codes::zero(), high = low;
-    each_packed(half, [&](size_t i, size_t n) VEXT_INLINE {
-        uint8_t buf[3][Codes::kWidth];
-        // Of an odd dimension the last high nibble stands for nothing.
-        const size_t above = half + i + n > dim ? n - 1 : n;
-        const typename Codes::Nibbles x = Codes::nibbles(padded(packed + i, n, buf[0]));
-        low = Codes::dot_small(low, Codes::load(padded(a + i, n, buf[1])), x.low);
-        high = Codes::dot_small(high, Codes::load(padded(a + half + i, above, buf[2])), x.high);
-    });
-    return Codes::total(Codes::plus(low, high));
-}
-
-uint32_t dot_u4(const uint8_t* packed_a, const uint8_t* packed_b, size_t dim) noexcept {
-    Codes::Sum low = Codes::zero(), high = low;
-    each_packed((dim + 1) / 2, [&](size_t i, size_t n) VEXT_INLINE {
-        uint8_t buf[2][Codes::kWidth];
-        const typename Codes::Nibbles x = Codes::nibbles(padded(packed_a + i, n, buf[0]));
-        const typename Codes::Nibbles y = Codes::nibbles(padded(packed_b + i, n, buf[1]));
-        low = Codes::dot_small(low, x.low, y.low);
-        high = Codes::dot_small(high, x.high, y.high);
-    });
-    return Codes::total(Codes::plus(low, high));
-}
 
 float l1_u8(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept {
     const F sa(step_a), sb(step_b), d(delta);
@@ -550,6 +508,7 @@ const Kernels VEXT_TABLE = {
     .dot_u8_matrix = dot_u8_matrix,
     .least_distance = least_distance,
     .dot_u8_u4 = dot_u8_u4,
+    .dot_u8_u4_many = dot_u8_u4_many,
     .dot_u4 = dot_u4,
     .l1_u8 = l1_u8,
     .differing_bits = differing_bits,

@@ -87,6 +87,7 @@ struct Kernels {
     // 4-bit codes, packed: the first half of the dimensions (the larger one) in the low nibbles, the rest in the high
     // ones, (dim + 1) / 2 bytes; a last high nibble without a dimension is zero. dot_u8_u4: `a` has a byte each.
     uint32_t (*dot_u8_u4)(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept;
+    void (*dot_u8_u4_many)(const uint8_t* a, const uint8_t* const* rows, size_t n, size_t dim, uint32_t* out) noexcept;
     uint32_t (*dot_u4)(const uint8_t* packed_a, const uint8_t* packed_b, size_t dim) noexcept;
     float (*l1_u8)(const uint8_t* a, const uint8_t* b, float step_a, float step_b, float delta, size_t dim) noexcept;
 

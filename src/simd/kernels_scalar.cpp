@@ -78,6 +78,10 @@ uint32_t dot_u8_u4(const uint8_t* a, const uint8_t* packed, size_t dim) noexcept
     return s;
 }
 
+void dot_u8_u4_many(const uint8_t* a, const uint8_t* const* rows, size_t n, size_t dim, uint32_t* out) noexcept {
+    for (size_t i = 0; i < n; i++) out[i] = dot_u8_u4(a, rows[i], dim);
+}
+
 uint32_t dot_u4(const uint8_t* packed_a, const uint8_t* packed_b, size_t dim) noexcept {
     uint32_t s = 0;
     for (size_t i = 0; i < dim; i++) s += nibble(packed_a, i, dim) * nibble(packed_b, i, dim);
@@ -247,6 +251,7 @@ const Kernels kernels_scalar = {
     .dot_u8_matrix = dot_u8_matrix,
     .least_distance = least_distance,
     .dot_u8_u4 = dot_u8_u4,
+    .dot_u8_u4_many = dot_u8_u4_many,
     .dot_u4 = dot_u4,
     .l1_u8 = l1_u8,
     .differing_bits = differing_bits,

@@ -70,7 +70,7 @@ struct Codes {
         return plus(s, _mm256_madd_epi16(_mm256_add_epi16(a.even, a.odd), _mm256_set1_epi16(1)));
     }
     struct Nibbles;
-    static Nibbles nibbles(const uint8_t* p);
+    static Nibbles nibbles(Codes c);
     static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static __m128i halves(Sum s) {
         return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
@@ -90,9 +90,10 @@ struct Codes::Nibbles {
     Codes low, high;
 };
 
-inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
-    return {split(_mm256_and_si256(v, mask)), split(_mm256_and_si256(_mm256_srli_epi16(v, 4), mask))};
+inline Codes::Nibbles Codes::nibbles(Codes c) {
+    const __m256i mask = _mm256_set1_epi16(15);
+    return {{_mm256_and_si256(c.even, mask), _mm256_and_si256(c.odd, mask)},
+            {_mm256_srli_epi16(c.even, 4), _mm256_srli_epi16(c.odd, 4)}};
 }
 
 // Sums of table entries chosen by nibbles, 32 rows, two groups (one in each half of the registers) a step.

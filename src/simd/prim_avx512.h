@@ -69,7 +69,7 @@ struct Codes {
 #endif
 
     struct Nibbles;
-    static Nibbles nibbles(const uint8_t* p);
+    static Nibbles nibbles(Codes c);
     // b is below 128
 #ifdef __AVX512VNNI__
     static Sum dot_small(Sum s, Codes a, Codes b) { return _mm512_dpbusd_epi32(s, a.v, b.v); }
@@ -99,9 +99,9 @@ struct Codes::Nibbles {
     Codes low, high;
 };
 
-inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
-    const __m512i v = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
-    return {{_mm512_and_si512(v, mask)}, {_mm512_and_si512(_mm512_srli_epi16(v, 4), mask)}};
+inline Codes::Nibbles Codes::nibbles(Codes c) {
+    const __m512i mask = _mm512_set1_epi8(15);
+    return {{_mm512_and_si512(c.v, mask)}, {_mm512_and_si512(_mm512_srli_epi16(c.v, 4), mask)}};
 }
 
 #ifdef __AVX512VNNI__

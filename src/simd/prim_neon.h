@@ -70,7 +70,7 @@ struct Codes {
 #endif
     static Sum add(Sum s, Codes a) { return vpadalq_u16(s, vpaddlq_u8(a.v)); }
     struct Nibbles;
-    static Nibbles nibbles(const uint8_t* p);
+    static Nibbles nibbles(Codes c);
     static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static uint32_t total(Sum s) { return vaddvq_u32(s); }
     static void store_totals(uint32_t* out, Sum a, Sum b, Sum c, Sum d, uint32_t) {
@@ -82,10 +82,7 @@ struct Codes::Nibbles {
     Codes low, high;
 };
 
-inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
-    const uint8x16_t v = vld1q_u8(p);
-    return {{vandq_u8(v, vdupq_n_u8(15))}, {vshrq_n_u8(v, 4)}};
-}
+inline Codes::Nibbles Codes::nibbles(Codes c) { return {{vandq_u8(c.v, vdupq_n_u8(15))}, {vshrq_n_u8(c.v, 4)}}; }
 
 // Sums of table entries chosen by nibbles, 32 rows, one group a step.
 #define VEXT_NIBBLES

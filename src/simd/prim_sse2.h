@@ -83,7 +83,7 @@ struct Codes {
         return plus(s, _mm_madd_epi16(_mm_add_epi16(a.even, a.odd), _mm_set1_epi16(1)));
     }
     struct Nibbles;
-    static Nibbles nibbles(const uint8_t* p);
+    static Nibbles nibbles(Codes c);
     static Sum dot_small(Sum s, Codes a, Codes b) { return dot(s, a, b); }
     static uint32_t total(Sum s) {
         s = plus(s, _mm_shuffle_epi32(s, _MM_SHUFFLE(1, 0, 3, 2)));
@@ -101,9 +101,10 @@ struct Codes::Nibbles {
     Codes low, high;
 };
 
-inline Codes::Nibbles Codes::nibbles(const uint8_t* p) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), mask = _mm_set1_epi8(15);
-    return {split(_mm_and_si128(v, mask)), split(_mm_and_si128(_mm_srli_epi16(v, 4), mask))};
+inline Codes::Nibbles Codes::nibbles(Codes c) {
+    const __m128i mask = _mm_set1_epi16(15);
+    return {{_mm_and_si128(c.even, mask), _mm_and_si128(c.odd, mask)},
+            {_mm_srli_epi16(c.even, 4), _mm_srli_epi16(c.odd, 4)}};
 }
 
 }  // namespace

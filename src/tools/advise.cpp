@@ -203,6 +203,7 @@ Oid trial_index() {
 // More and more effort, until enough is found. What it took.
 int find_effort(const VectorIndex& index, const Candidate& c, Recall* measured) {
     int most = c.hnsw ? 1280 : c.lists;
+    for (const char* target : {"hnsw.recall_target", "ivfflat.recall_target"}) set_setting(target, 0);
     for (int effort = c.hnsw ? 20 : 1;; effort *= 2) {
         effort = std::min(effort, most);
         set_setting(search_setting(c.hnsw), effort);

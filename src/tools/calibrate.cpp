@@ -2,14 +2,17 @@
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_calibrate.h"
 #include "index/calibration.h"
+#include "ivf/ivf_am.h"
+#include "ivf/ivf_calibrate.h"
 
 namespace vext::tools {
 namespace {
 
-void report(const format::Calibration& c, ReturnSetInfo* result) {
+void report(const format::Calibration& c, const char* setting, ReturnSetInfo* result) {
     for (uint32 i = 0; c.samples > 0 && i < std::min<uint32>(c.steps, format::kCalibrationSteps); i++) {
-        Datum values[] = {Int32GetDatum(static_cast<int32>(c.step[i].width)), Float8GetDatum(c.step[i].recall)};
-        bool nulls[] = {false, false};
+        Datum values[] = {CStringGetTextDatum(setting), Int32GetDatum(static_cast<int32>(c.step[i].width)),
+                          Float8GetDatum(c.step[i].recall)};
+        bool nulls[] = {false, false, false};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
 }
@@ -17,9 +20,10 @@ void report(const format::Calibration& c, ReturnSetInfo* result) {
 // ShareUpdateExclusiveLock: neither a vacuum nor another calibration meanwhile.
 void calibrate(Oid oid, ReturnSetInfo* result) {
     Relation rel = relation_open(oid, ShareUpdateExclusiveLock);
-    if (!hnsw::is_hnsw_index(rel)) {
+    bool hnsw = hnsw::is_hnsw_index(rel);
+    if (!hnsw && !ivf::is_ivf_index(rel)) {
         ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an hnsw index of vectorext", RelationGetRelationName(rel)));
+                errmsg("\"%s\" is not an hnsw or ivfflat index of vectorext", RelationGetRelationName(rel)));
     }
     if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner)) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(rel));
@@ -28,8 +32,14 @@ void calibrate(Oid oid, ReturnSetInfo* result) {
         ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                 errmsg("cannot access temporary tables of other sessions"));
     }
-    hnsw::calibrate(hnsw::open_index(rel));
-    report(hnsw::open_index(rel).meta.calibration, result);
+    if (hnsw) {
+        hnsw::calibrate(hnsw::open_index(rel));
+        report(hnsw::open_index(rel).meta.calibration, "hnsw.ef_search", result);
+    } else {
+        ivf::IvfIndex index = ivf::open_index(rel);
+        ivf::calibrate(index, ivf::count_changes(index));
+        report(ivf::open_index(rel).meta.calibration, "ivfflat.probes", result);
+    }
     relation_close(rel, NoLock);
 }
 

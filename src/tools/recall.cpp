@@ -262,7 +262,7 @@ Datum vectorext_recall(PG_FUNCTION_ARGS) {
     Datum values[] = {Float8GetDatum(rounded(r.recall, 1e4)), Float8GetDatum(rounded(r.low, 1e4)),
                       Float8GetDatum(rounded(r.high, 1e4)),   Float8GetDatum(rounded(r.p50_ms, 1e3)),
                       Float8GetDatum(rounded(r.p99_ms, 1e3)), CStringGetTextDatum(search_setting(index.hnsw)),
-                      Int32GetDatum(search_value(index.hnsw)), Int32GetDatum(r.queries),
+                      Int32GetDatum(search_value(index)), Int32GetDatum(r.queries),
                       Int64GetDatum(r.rows)};
     bool nulls[] = {none, none, none, none, none, false, false, false, false};
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_calibrate.h"
 #include "index/access_method.h"
 #include "ivf/ivf_am.h"
+#include "ivf/ivf_calibrate.h"
 
 namespace vext::tools {
 namespace {
@@ -83,7 +85,18 @@ VectorIndex describe_index(Oid oid) {
     return v;
 }
 
-int search_value(bool hnsw) { return hnsw ? hnsw::settings.ef_search : ivf::settings.probes; }
+int search_value(const VectorIndex& v) {
+    Relation rel = index_open(v.oid, AccessShareLock);
+    size_t chosen = 0;
+    if (v.hnsw && hnsw::settings.recall_target > 0) {
+        chosen = hnsw::ef_for(hnsw::open_index(rel), hnsw::settings.recall_target);
+    } else if (!v.hnsw && ivf::settings.recall_target > 0) {
+        chosen = ivf::probes_for(ivf::open_index(rel), ivf::settings.recall_target);
+    }
+    index_close(rel, AccessShareLock);
+    if (chosen > 0) return static_cast<int>(chosen);
+    return v.hnsw ? hnsw::settings.ef_search : ivf::settings.probes;
+}
 
 // ---- SQL -------------------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ VectorIndex describe_index(Oid index);
 
 // What an access method's searches are made better and slower by.
 inline const char* search_setting(bool hnsw) { return hnsw ? "hnsw.ef_search" : "ivfflat.probes"; }
-int search_value(bool hnsw);
+// What it is for a search now: as set, or as a target of recall chooses it.
+int search_value(const VectorIndex& index);
 
 // SPI, in a function of this layer: its memory goes at the end, its settings are undone. On ERROR: abort ends SPI and
 // undoes settings.

@@ -28,15 +28,16 @@ sub access_method
 	return $method;
 }
 
-# CREATE INDEX on a column; for %with see the index's options.
+# CREATE INDEX on a column; attributes: further ones; for %with see the index's options.
 sub create_index
 {
-	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', with => '', @_);
+	my (%o) = (table => 'items', column => 'embedding', class => 'vector_l2_ops', attributes => '', with => '', @_);
 	# 1-bit codes also of vectors so short that they would not have them by default
 	my $bits = $method eq 'ivfflat' && $o{class} !~ /l1|bit/ && $o{with} !~ /quantization/ ? 'quantization = rabitq' : '';
 	$o{with} = join ', ', grep { $_ } $o{with}, $bits;
 	my $with = $o{with} =~ /lists/ ? $o{with} : join ', ', grep { $_ } $methods{$method}{with}, $o{with};
-	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method ($o{column} $o{class})" . ($with ? " WITH ($with)" : '');
+	return "CREATE INDEX $o{table}_idx ON $o{table} USING $method (" .
+	  join(', ', "$o{column} $o{class}", grep { $_ } $o{attributes}) . ')' . ($with ? " WITH ($with)" : '');
 }
 # What the index option may be for an operator.
 sub quantizations

@@ -4,6 +4,7 @@ SET search_path = attributes, public;
 SET client_min_messages = warning;
 SET hnsw.iterative_scan = relaxed_order;
 SET hnsw.ef_search = 200;
+SET ivfflat.iterative_scan = relaxed_order;
 SET timezone = 'America/New_York';
 SET datestyle = 'ISO';
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -88,13 +89,14 @@ CREATE VIEW conditions AS
 
 -- As many columns as fit an index at a time. not_indexed: what is tested outside of it (conditions that the planner knows
 -- to be false, or writes in another way).
-CREATE FUNCTION compare_all(columns text) RETURNS TABLE (kind text, tested bigint, wrong bigint, not_indexed text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('CREATE INDEX items_idx ON items USING hnsw (v vector_l2_ops, %s)', columns);
-    RETURN QUERY SELECT c.kind, count(*), count(*) FILTER (WHERE r.wrong), string_agg(DISTINCT c.o, ', ' ORDER BY c.o) FILTER (WHERE NOT r.indexed)
+CREATE FUNCTION compare_all(columns text) RETURNS TABLE (method text, kind text, tested bigint, wrong bigint, not_indexed text) LANGUAGE plpgsql AS $$
+DECLARE m text;
+BEGIN FOREACH m IN ARRAY '{hnsw,ivfflat}'::text[] LOOP
+    EXECUTE format('CREATE INDEX items_idx ON items USING %s (v vector_l2_ops, %s)', m, columns);
+    RETURN QUERY SELECT m, c.kind, count(*), count(*) FILTER (WHERE r.wrong), string_agg(DISTINCT c.o, ', ' ORDER BY c.o) FILTER (WHERE NOT r.indexed)
         FROM (SELECT * FROM conditions x WHERE x.kind = ANY (string_to_array(columns, ', ')) OFFSET 0) c, compare(c.condition) r GROUP BY c.kind ORDER BY c.kind;
     DROP INDEX items_idx;
-END $$;
+END LOOP; END $$;
 SELECT * FROM compare_all('b, i2, i4, i8, f4, f8');
 SELECT * FROM compare_all('i4, d, ts, tz');
 SELECT * FROM compare_all('n, t, vc, bp, u, e');
@@ -104,15 +106,19 @@ SELECT * FROM compare_all('ai, al, at');
 CREATE TABLE words (id int PRIMARY KEY, v vector(3), w text);
 INSERT INTO words SELECT i, ARRAY[i, i % 3, 1]::vector(3), (ARRAY['a', 'A', 'b', U&'\00e4', U&'a\0308'])[i % 5 + 1] FROM generate_series(1, 30) i;
 CREATE FUNCTION compare_collation() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE by_index int[];
+DECLARE by_index int[]; method text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') OR getdatabaseencoding() <> 'UTF8' THEN RETURN 'same'; END IF;
     CREATE COLLATION same_letter (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
     ALTER TABLE words ALTER COLUMN w TYPE text COLLATE same_letter;
-    CREATE INDEX words_idx ON words USING hnsw (v vector_l2_ops, w);
     SET LOCAL enable_seqscan = off;
-    SELECT array_agg(id) INTO by_index FROM (SELECT id FROM words WHERE w = 'A' ORDER BY v <-> '[1,2,3]') i;
-    RETURN CASE WHEN cardinality(by_index) = 24 THEN 'same' ELSE by_index::text END;
+    FOREACH method IN ARRAY '{hnsw,ivfflat}'::text[] LOOP
+        EXECUTE format('CREATE INDEX words_idx ON words USING %s (v vector_l2_ops, w)', method);
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM words WHERE w = 'A' ORDER BY v <-> '[1,2,3]') i;
+        IF cardinality(by_index) <> 24 THEN RETURN by_index::text; END IF;
+        DROP INDEX words_idx;
+    END LOOP;
+    RETURN 'same';
 END $$;
 SELECT compare_collation();
 
@@ -127,6 +133,12 @@ CREATE INDEX ON odd USING hnsw (v vector_l2_ops, a, a1, a2, a3, a4, a5, a6, a7, 
 CREATE INDEX ON odd USING hnsw (v vector_l2_ops) INCLUDE (a);
 CREATE INDEX ON odd USING hnsw (v vector_l2_ops, a DESC);
 CREATE INDEX ON odd USING hnsw (v vector_l2_ops, a1, a2, a3, a4, a5, a6, a7, a8);
+CREATE INDEX ON odd USING ivfflat (v, w);
+CREATE INDEX ON odd USING ivfflat (v, j);
+CREATE INDEX ON odd USING ivfflat (v, aj);
+CREATE INDEX ON odd USING ivfflat (v, a, a1, a2, a3, a4, a5, a6, a7, a8);
+CREATE INDEX ON odd USING ivfflat (v) INCLUDE (a);
+CREATE INDEX ON odd USING ivfflat (v, a1, a2, a3, a4, a5, a6, a7, a8);
 SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'odd'::regclass;
 
 -- Rows without a vector are in no index; paths without an order neither.
@@ -148,6 +160,11 @@ SELECT count(*) FROM (SELECT FROM items WHERE v IS NOT NULL AND i4 IS NULL ORDER
 
 -- A NULL query orders nothing, and filters all the same.
 SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM items WHERE i4 = -1 ORDER BY v <-> NULL::vector) i;
+DROP INDEX items_idx;
+CREATE INDEX items_idx ON items USING ivfflat (v, i4, t);
+SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM items WHERE i4 = -1 ORDER BY v <-> NULL::vector) i;
+SELECT id FROM items WHERE i4 = -1 ORDER BY v <-> '[1,2,3]' LIMIT 3;
+SELECT count(*) FROM (SELECT id FROM items WHERE i4 = 1 AND i4 = 0 ORDER BY v <-> '[1,2,3]') i;
 
 -- Parameters.
 PREPARE near(bigint, text) AS SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM items WHERE i4 = $1 AND t = $2 ORDER BY v <-> '[1,2,3]') i;
@@ -158,12 +175,19 @@ RESET plan_cache_mode;
 -- Rows of one vector have attributes of their own, by a build, by inserts and after a vacuum.
 CREATE TABLE same (id int, v vector(3), a int, b text);
 INSERT INTO same SELECT i, '[1,2,3]', i % 50, CASE WHEN i % 3 > 0 THEN 'b' || i % 7 END FROM generate_series(1, 1000) i;
-CREATE INDEX same_idx ON same USING hnsw (v vector_l2_ops, a, b);
+CREATE INDEX same_hnsw ON same USING hnsw (v vector_l2_ops, a, b);
+CREATE INDEX same_ivf ON same USING ivfflat (v, a, b);
 INSERT INTO same SELECT i, '[1,2,3]', i % 50, CASE WHEN i % 3 > 0 THEN 'b' || i % 7 END FROM generate_series(1001, 2000) i;
-CREATE FUNCTION of_same(condition text) RETURNS TABLE (rows bigint, wrong bigint) LANGUAGE plpgsql AS $$
+-- With one index after the other: the planner uses none that is not valid.
+CREATE FUNCTION of_same(condition text) RETURNS TABLE (method name, rows bigint, wrong bigint) LANGUAGE plpgsql AS $$
+DECLARE one regclass;
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT (SELECT count(*) FROM same WHERE %1$s), (SELECT count(*) FROM (SELECT id FROM same WHERE %1$s
-        EXCEPT ALL SELECT id FROM (SELECT id FROM same WHERE %1$s ORDER BY v <-> ''[3,2,1]'') i) d)', condition);
+    FOREACH one IN ARRAY '{same_hnsw,same_ivf}'::regclass[] LOOP
+        UPDATE pg_index SET indisvalid = indexrelid = one WHERE indrelid = 'same'::regclass;
+        RETURN QUERY EXECUTE format('SELECT %2$L::name, (SELECT count(*) FROM same WHERE %1$s), (SELECT count(*) FROM (SELECT id FROM same WHERE %1$s
+            EXCEPT ALL SELECT id FROM (SELECT id FROM same WHERE %1$s ORDER BY v <-> ''[3,2,1]'') i) d)', condition, one);
+    END LOOP;
+    UPDATE pg_index SET indisvalid = true WHERE indrelid = 'same'::regclass;
 END $$;
 SELECT * FROM of_same('a = 7');
 SELECT * FROM of_same('a < 3 AND b = ''b2''');

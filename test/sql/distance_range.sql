@@ -67,6 +67,8 @@ CREATE INDEX r_idx ON r USING ivfflat (v vector_l2_ops) WITH (lists = 10);
 SELECT plan_of($$SELECT id FROM r WHERE v <-> '[20,20,1]' < 3.5 ORDER BY v <-> '[20,20,1]'$$);
 SELECT count(*), max(d) FROM (SELECT v <-> '[20,20,1]' AS d FROM r WHERE v <-> '[20,20,1]' < 3.5 ORDER BY v <-> '[20,20,1]') s;
 SELECT count(*) FROM r WHERE vectorext_within(v, '[20,20,1]', 3.5);
+PREPARE within(float8) AS SELECT count(*) FROM r WHERE v <<->> vectorext_ball('[20,20,1]'::vector, $1);
+EXECUTE within(NULL);
 SET ivfflat.iterative_scan = relaxed_order;
 SELECT count(*), max(d) FROM (SELECT v <-> '[20,20,1]' AS d FROM r WHERE v <-> '[20,20,1]' < 3.5 ORDER BY v <-> '[20,20,1]') s;
 RESET ivfflat.iterative_scan;

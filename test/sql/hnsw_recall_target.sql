@@ -9,8 +9,8 @@ CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops) WITH (m = 6, ef_constructio
 -- Measured by the build; recall ascends with ef_search.
 SELECT name, value FROM vectorext_index_stats('t_idx') WHERE name ~ 'calibration';
 CREATE TEMP TABLE curve AS SELECT * FROM vectorext_calibrate('t_idx');
-SELECT min(ef_search), count(*) BETWEEN 4 AND 12 AS steps, min(recall) < 0.95 AS little, max(recall) > 0.99 AS nearly_all FROM curve;
-SELECT count(*) FROM curve a JOIN curve b ON a.ef_search < b.ef_search AND a.recall > b.recall;
+SELECT min(value), count(*) BETWEEN 4 AND 12 AS steps, min(recall) < 0.95 AS little, max(recall) > 0.99 AS nearly_all FROM curve;
+SELECT count(*) FROM curve a JOIN curve b ON a.value < b.value AND a.recall > b.recall;
 
 -- What a target costs and brings: more of both than a lower one. Queries are no rows.
 CREATE FUNCTION found(target float8, k int, OUT recall float8, OUT scored float8) LANGUAGE plpgsql AS $$

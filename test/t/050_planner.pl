@@ -77,7 +77,7 @@ for my $method ('hnsw', 'ivfflat')
 	is(scalar(@rows), 10000, "$method: ten times a thousand rows");
 	is(scalar(keys %seen), 10000, "$method: no row twice");
 	is(scalar(grep { $distances[$_] < $distances[ $_ - 1 ] } 1 .. $#distances), 0, "$method: in order");
-	cmp_ok($memory, '<', ($method eq 'hnsw' ? 4 : 32) * 1024 * 1024, "$method: memory of the scan: $memory");
+	cmp_ok($memory, '<', 4 * 1024 * 1024, "$method: memory of the scan: $memory");
 }
 
 # ---- partitions: each scan starts small, and the merge asks few of them for more ------------------------------

@@ -37,7 +37,7 @@ sub links_at { my ($f) = @_; return live_at($f, 0) + 28 + get($f, $meta + 20, 'V
 sub slot_at
 {
 	my ($f, $kind) = @_;
-	my $bytes = $kind == 4 ? 128 : int((12 + ($kind == 2 ? 8 : 4) * get($f, $meta + 16, 'v') + 7) / 8) * 8;
+	my $bytes = $kind == 4 ? (get($f, $meta + 15, 'C') == 2 ? 112 : 128) : int((12 + ($kind == 2 ? 8 : 4) * get($f, $meta + 16, 'v') + 7) / 8) * 8;
 	foreach my $block (pages_of($f, $kind))
 	{
 		foreach my $i (0 .. int(8160 / $bytes) - 1)
@@ -205,12 +205,27 @@ my @packed = (
 	[ 'code: step', at_node(32, 'f', 1e9), qr/code is not that of row/ ],
 );
 
+# Attributes of a node's row, and of one in a chunk of rows.
+(my $filtered = $make) =~ s/vector_l2_ops/vector_l2_ops, id, (id::text)/;
+my @attributes = (
+	[ 'how many', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
+	[ 'too many', at_meta(15, 'C', 9), qr/out of range/ ],
+	[ 'kind', at_meta(96, 'C', 2), qr/attributes are not those/ ],
+	[ 'flags', at_meta(97, 'C', 1), qr/attributes are not those/ ],
+	[ 'kind of one too many', at_meta(104, 'C', 1), qr/attributes are not those/ ],
+	[ 'number', at_node(28, 'Q', 999999), qr/column 2 is not that of row/ ],
+	[ 'hash', at_node(36, 'Q', 1), qr/column 3 is not that of row/ ],
+	[ 'null', at_node(26, 'v', 1), qr/column 2 is not that of row/ ],
+	[ 'of a further row', sub { my ($f) = @_; put($f, slot_at($f, 4) + 12 + 8, 'Q', 999999) }, qr/column 2 is not that of row/ ],
+);
+
 my $probe = q{
 	SET enable_seqscan = off;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
 	SET hnsw.ef_search = 1000;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 1000) s;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> NULL LIMIT 1000) s;
+	SELECT count(*) FROM (SELECT 1 FROM T WHERE id < 50 AND id::text = '7' ORDER BY v <-> (SELECT v FROM T LIMIT 1)) s;
 	INSERT INTO T SELECT 5000 + id, v FROM T LIMIT 20;
 	INSERT INTO T SELECT id, v FROM T WHERE id = 1;
 	DELETE FROM T WHERE id % 2 = 0;
@@ -219,6 +234,6 @@ my $probe = q{
 	SELECT count(*) FROM vectorext_index_stats('T_idx');
 };
 $node->safe_psql("postgres", "CREATE TABLE some_rows AS SELECT i AS id, vec(i, 8) AS v FROM generate_series(1, 300) i");
-damage_all($node, { h => [ $make, @meta, @pages, @nodes, @rows ], s => [ $sparse, @runs ], w => [ $wide, @base ], p => [ $packed, @packed ] }, $probe);
+damage_all($node, { h => [ $make, @meta, @pages, @nodes, @rows ], s => [ $sparse, @runs ], w => [ $wide, @base ], p => [ $packed, @packed ], a => [ $filtered, @attributes ] }, $probe);
 $node->stop;
 done_testing();

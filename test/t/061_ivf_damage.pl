@@ -52,6 +52,8 @@ my @meta = (
 	[ 'free_entries', at_meta(44, 'V', 900000), qr/free entries pages leads to no page/ ],
 	[ 'free_vectors', sub { my ($f) = @_; put($f, $meta + 48, 'V', own_block($f, 'list')) }, qr/free vectors pages leads to no page/ ],
 	[ 'rows', at_meta(60, 'V', 0x7FF80000), qr/number of rows/ ],
+	[ 'attributes', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
+	[ 'kind of an attribute', at_meta(64, 'C', 1), qr/attributes are not those/ ],
 	[ 'reserved', at_meta(100, 'V', 1), qr/reserved is not zero/ ],
 );
 my @pages = (
@@ -106,6 +108,20 @@ my @vectors = (
 	[ 'a byte', sub { my ($f) = @_; flip($f, slot_at($f, 'vectors') + 40, 'C') }, qr/sums are not/ ],
 );
 
+# Attributes: behind the 1-bit codes, at 644 in a block of 64 dimensions, each a word of NULLs and 32 values.
+my $column = 24 + 644;
+my @attributes = (
+	[ 'how many', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
+	[ 'too many', at_meta(15, 'C', 9), qr/out of range/ ],
+	[ 'kind', at_meta(64, 'C', 2), qr/attributes are not those/ ],
+	[ 'flags', at_meta(65, 'C', 1), qr/attributes are not those/ ],
+	[ 'kind of one too many', at_meta(72, 'C', 1), qr/attributes are not those/ ],
+	[ 'number', at('entries', $column + 4, 'Q', 999999), qr/column 2 is not that of row/ ],
+	[ 'hash', at('entries', $column + 260 + 4, 'Q', 1), qr/column 3 is not that of row/ ],
+	[ 'null', at('entries', $column, 'V', 1), qr/column 2 is not that of row/ ],
+	[ 'another null', sub { my ($f) = @_; flip($f, slot_at($f, 'entries') + $column + 260, 'C') }, qr/column 3 is not that of row/ ],
+);
+
 my $make = q{
 	CREATE TABLE T (id int, v vector(64)); INSERT INTO T SELECT id, v FROM some_rows;
 	CREATE INDEX T_idx ON T USING ivfflat (v vector_l2_ops) WITH (lists = 4, quantization = rabitq);
@@ -113,6 +129,7 @@ my $make = q{
 	DELETE FROM T WHERE id BETWEEN 20 AND 25; VACUUM T};
 (my $bits = $make) =~ s/rabitq/bits/;
 (my $plain = $make) =~ s/rabitq/none/;
+(my $filtered = $make) =~ s/vector_l2_ops/vector_l2_ops, id, (id::text)/;
 
 my $probe = q{
 	SET enable_seqscan = off;
@@ -120,6 +137,7 @@ my $probe = q{
 	SET ivfflat.probes = 4;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 1000) s;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> NULL LIMIT 1000) s;
+	SELECT count(*) FROM (SELECT 1 FROM T WHERE id < 50 AND id::text = '7' ORDER BY v <-> (SELECT v FROM T LIMIT 1)) s;
 	INSERT INTO T SELECT 5000 + id, v FROM T LIMIT 20;
 	DELETE FROM T WHERE id % 2 = 0;
 	VACUUM T;
@@ -128,6 +146,7 @@ my $probe = q{
 $node->safe_psql('postgres', 'CREATE TABLE some_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 150) i');
 damage_all($node, {
 	r => [ $make, @meta, @pages, @lists, @entries, @vectors ],
+	a => [ $filtered, @attributes ],
 	b => [ $bits, @entries[9 .. 15] ],
 	n => [ $plain, [ 'an element', at('vectors', 8, 'f', 0.125), qr/code is not that of row/ ],
 		[ 'an infinite element', at('vectors', 8, 'V', 0x7F800000), qr/is no number/ ] ] }, $probe);

@@ -289,6 +289,12 @@ void check_packed(const Kernels& k, size_t dim) {
         }
         CHECK(k.dot_u8_u4(bytes, b, dim) == expected_u8);
         CHECK(k.dot_u4(a, b, dim) == expected_u4);
+        const uint8_t* rows[] = {a, b, b, a, b, a, a};
+        for (size_t n = 0; n <= 7; n++) {
+            uint32_t out[7];
+            k.dot_u8_u4_many(bytes, rows, n, dim, out);
+            for (size_t r = 0; r < n; r++) CHECK(out[r] == k.dot_u8_u4(bytes, rows[r], dim), "row %zu of %zu", r, n);
+        }
     }
 }
 

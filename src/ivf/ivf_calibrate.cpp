@@ -1,0 +1,408 @@
+// How many lists must be scanned to find a share of the nearest rows, measured on rows of the index itself: for each of a
+// sample of queries the nearest rows are found by looking at all, and their lists' places in the order in which the query
+// would scan lists say at how many probes they are found. docs/recall-target.md.
+#include "ivf/ivf_calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+#include "base/hash.h"
+#include "index/calibration.h"
+#include "ivf/ivf_am.h"
+#include "ivf/ivf_nearest.h"
+#include "pg/arena.h"
+
+namespace vext::ivf {
+
+using index::kCalibratedRows;
+
+namespace {
+
+constexpr uint64 kSeed = 0x63616C6962726174;
+constexpr size_t kTogether = 128;  // queries that are compared with a row at a time
+// Queries are rows moved away from a neighbour by this part of what lies between them: queries lie where rows are few.
+// (Rows themselves find their nearest in half as many lists as queries of debian-packages-384.)
+constexpr float kAway = 0.7f;
+// Of large indexes only every fourth row is looked at, and the two nearest of these stand for the ten nearest of all:
+// more queries say more than more neighbours of each.
+constexpr double kLarge = 20000;
+constexpr uint32 kEach = 4;
+constexpr size_t kNearestOfSome = 2;
+// Where rows cannot be compared by matrix products (l1).
+constexpr size_t kFewerSamples = 4;
+// Shares of the nearest rows at which a step of the calibration is made.
+constexpr double kShares[format::kCalibrationSteps] = {0.5,  0.7,  0.8,  0.85, 0.9,   0.925,
+                                                       0.95, 0.97, 0.98, 0.99, 0.995, 1};
+
+struct Neighbour {
+    float distance;  // or a key
+    SlotNumber row;
+};
+
+struct Sample {
+    SlotNumber row;      // that it was made of, which it must not find
+    const uint8* code;   // as codes of rows
+    const uint8* place;  // as codes of centroids
+    codec::Query query;  // where rows are compared one by one
+    Neighbour nearest[kCalibratedRows];  // ascending
+    size_t known;
+};
+
+class Calibrator {
+public:
+    Calibrator(const IvfIndex& index, MemoryContext context)
+        : index_(index), context_(context), strategy_(GetAccessStrategy(BAS_BULKREAD)),
+          blocks_(RelationGetNumberOfBlocks(index.rel)), samples_(context), by_rank_(context), limit_(context),
+          base_(context), nearest_(new (palloc(sizeof(Nearest))) Nearest) {
+        auto metric = index.metric();
+        const codec::Codec* sq8 = codec::find(codec::CodecId::sq8, index.space.element, metric);
+        by_products_ = sq8 != nullptr && metric != codec::Metric::l1;
+        by_ = by_products_ ? sq8 : index.codec;
+        size_t floats = index.dim() * sizeof(float);
+        for (float** p : {&floats_, &moved_, &scratch_}) *p = static_cast<float*>(palloc(floats));
+        values_ = palloc(floats);
+        stride_ = std::max(by_->bytes(index.dim()), index.space.stride());
+        codes_ = static_cast<uint8*>(palloc0(Nearest::kPoints * stride_));
+    }
+
+    format::Calibration run(size_t wanted) {
+        format::Calibration c{};
+        c.rows = index_.meta.rows;
+        large_ = index_.meta.rows > kLarge;
+        if (!index_.has_codes()) return c;
+        take_samples(by_products_ || !index_.space.dense() ? wanted : wanted / kFewerSamples);
+        c.rows = find_nearest();
+        read_centroids();
+        if (c.rows <= kCalibratedRows || samples_.empty()) return c;
+        rank_lists();
+        draw_curve(&c);
+        return c;
+    }
+
+private:
+    // Calls use(page, its slots in use, how many) for a vectors page, under a share lock.
+    template <typename Use>
+    void look_at(BlockNumber block, Use use) {
+        const SlotShape& shape = index_.layout.vectors;
+        CHECK_FOR_INTERRUPTS();
+        pg::Pin pin{ReadBufferExtended(index_.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy_)};
+        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+        if (PageIsNew(pin.page()) || !page::has_kind(pin.page(), PageKind::vectors)) return;
+        page::check_page(index_.rel, block, pin.page(), shape);
+        uint32 used[BLCKSZ / sizeof(IvfVector)];
+        size_t n = 0;
+        for (uint32 i = 0; i < shape.per_page; i++) {
+            if (vector_at(index_, pin.page(), i)->flags != 0) used[n++] = i;
+        }
+        if (n > 0) use(pin.page(), used, n);
+    }
+    const uint8* code_at(Page page, uint32 slot) const { return code_of(vector_at(index_, page, slot)); }
+
+    // ---- queries
+
+    void take_samples(size_t wanted) {
+        for (size_t i = 0; i < 4 * wanted && samples_.size() < wanted && blocks_ > 1; i++) {
+            auto block = static_cast<BlockNumber>(1 + mix64(kSeed + i) % (blocks_ - 1));
+            look_at(block, [&](Page page, const uint32* used, size_t n) {
+                uint32 slot = used[mix64(~kSeed - i) % n];
+                const uint8* code = code_at(page, slot);
+                if (index_.space.dense()) {
+                    codec::decode(*index_.codec, code, index_.dim(), moved_);
+                    move_away(page, used, n, slot);
+                }
+                add_sample(index_.layout.vectors.number(block, slot), index_.space.dense() ? as_values(moved_) : code);
+            });
+        }
+        if (samples_.empty()) return;
+        if (!by_products_) {
+            for (Sample& s : samples_.span()) by_->prepare(s.code, index_.dim(), &s.query);
+            return;
+        }
+        place_table(samples_.size(), &table_);
+        auto* codes = static_cast<uint8*>(allocate(samples_.size() * index_.space.stride()));
+        size_t at = 0;
+        for (Sample& s : samples_.span()) memcpy(codes + at++ * index_.space.stride(), s.code, index_.space.stride());
+        table_.set(index_.space, codes, samples_.size());
+        size_t padded = simd::packed_rows(samples_.size());
+        if (index_.inner_product()) {
+            std::fill(table_.base, table_.base + samples_.size(), 0.0f);
+            for (float* term : {table_.shift, table_.lo, table_.step}) {
+                for (size_t i = 0; i < padded; i++) term[i] /= 2;
+            }
+        }
+        base_.resize(padded, HUGE_VALF);
+        limit_.resize(padded, HUGE_VALF);
+        std::copy(table_.base, table_.base + samples_.size(), base_.begin());
+        std::fill(limit_.begin(), limit_.begin() + static_cast<ptrdiff_t>(samples_.size()), -HUGE_VALF);
+    }
+
+    void add_sample(SlotNumber row, const void* values) {
+        Sample s{};
+        s.row = row;
+        auto* code = static_cast<uint8*>(allocate(by_->bytes(index_.dim())));
+        auto* place = static_cast<uint8*>(allocate(index_.space.stride()));
+        if (!by_->encode(values, index_.dim(), scratch_, code)) return;
+        index_.space.place(values, scratch_, place);
+        s.code = code;
+        s.place = place;
+        samples_.push_back(s);
+    }
+
+    // From the nearest of the rows on its page, which are of the same list after a build.
+    void move_away(Page page, const uint32* used, size_t n, uint32 slot) {
+        float least = HUGE_VALF;
+        auto* neighbour = static_cast<float*>(values_);
+        for (size_t i = 0; i < n; i++) {
+            if (used[i] == slot) continue;
+            codec::decode(*index_.codec, code_at(page, used[i]), index_.dim(), floats_);
+            float distance = simd::active->l2_sq_f32(moved_, floats_, index_.dim());
+            if (!(distance > 0 && distance < least)) continue;
+            least = distance;
+            memcpy(neighbour, floats_, index_.dim() * sizeof(float));
+        }
+        if (!(least < HUGE_VALF)) return;
+        for (uint32 i = 0; i < index_.dim(); i++) moved_[i] += kAway * (moved_[i] - neighbour[i]);
+    }
+
+    // Floats as values of the element type.
+    const void* as_values(const float* floats) {
+        if (index_.space.element == codec::Element::f32) return floats;
+        simd::active->f32_to_f16(floats, index_.dim(), static_cast<Half*>(values_));
+        return values_;
+    }
+
+    // ---- the nearest rows of each
+
+    // Gives how many rows there are.
+    double find_nearest() {
+        double rows = 0;
+        for (BlockNumber block = format::kIvfMetaBlock + 1; block < blocks_; block++) {
+            look_at(block, [&](Page page, const uint32* used, size_t n) {
+                rows += static_cast<double>(n);
+                for (size_t i = 0; i < n; i++) {
+                    SlotNumber number = index_.layout.vectors.number(block, used[i]);
+                    if (!large_ || number % kEach == 0) hold(number, code_at(page, used[i]));
+                }
+            });
+        }
+        compare();
+        return rows;
+    }
+
+    void hold(SlotNumber number, const uint8* code) {
+        uint8* copy = codes_ + held_ * stride_;
+        if (by_ == index_.codec) {
+            memcpy(copy, code, stride_);
+        } else if (!by_->encode(code, index_.dim(), scratch_, copy)) {
+            return;
+        }
+        numbers_[held_++] = number;
+        if (held_ == Nearest::kPoints) compare();
+    }
+
+    // Those that are held with all samples.
+    void compare() {
+        const uint8* codes[Nearest::kPoints];
+        for (size_t i = 0; i < held_; i++) codes[i] = codes_ + i * stride_;
+        size_t n = held_;
+        held_ = 0;
+        if (n == 0) return;
+        if (by_products_) {
+            compare_by_products(codes, n);
+            return;
+        }
+        codec::Key keys[Nearest::kPoints];
+        for (Sample& s : samples_.span()) {
+            by_->score(s.query, codes, n, keys);
+            for (size_t i = 0; i < n; i++) (void)offer(s, keys[i], numbers_[i]);
+        }
+    }
+
+    // Rows that are nearer to any of some queries than the farthest of what it knows are rare: the least of all
+    // differences says whether there is one.
+    void compare_by_products(const uint8* const* codes, size_t n) {
+        const simd::Kernels& k = *simd::active;
+        const uint8* bytes[Nearest::kPoints];
+        for (size_t i = 0; i < n; i++) bytes[i] = codec::codes_of(codes[i]);
+        for (size_t from = 0; from < samples_.size(); from += kTogether) {
+            size_t count = std::min(kTogether, samples_.size() - from), wide = simd::packed_rows(count);
+            k.dot_u8_matrix(bytes, n, table_.packed + simd::packed_bytes(from, index_.dim()), count, index_.dim(),
+                            products_);
+            simd::AffineRows terms{&limit_[from], table_.shift + from, table_.lo + from, table_.step + from};
+            for (size_t i = 0; i < n; i++) {
+                codec::AffineFactors f = codec::factors_of(codes[i]);
+                double lo = f.lo, step = f.step;
+                auto own = static_cast<float>(
+                    index_.inner_product() ? 0 : index_.dim() * lo * lo + 2 * lo * step * f.sum + step * step * f.sum_sq);
+                const uint32* products = products_ + i * wide;
+                simd::Least least =
+                    k.least_distance(terms, products, wide, f.lo, f.step, static_cast<float>(f.sum));
+                if (!(least.value + own < 0)) continue;
+                for (size_t j = 0; j < count; j++) {
+                    size_t at = from + j;
+                    float product = static_cast<float>(f.sum) * table_.lo[at] +
+                                    table_.step[at] * static_cast<float>(products[j]);
+                    float distance = base_[at] + f.lo * table_.shift[at] + f.step * product + own;
+                    if (offer(samples_[at], distance, numbers_[i])) {
+                        limit_[at] = base_[at] - samples_[at].nearest[wanted() - 1].distance;
+                    }
+                }
+            }
+        }
+    }
+
+    size_t wanted() const { return large_ ? kNearestOfSome : kCalibratedRows; }
+
+    // True when as many are known as are wanted, and this is one of them.
+    bool offer(Sample& s, float distance, SlotNumber row) {
+        if (row == s.row || (s.known == wanted() && !(distance < s.nearest[s.known - 1].distance))) return false;
+        size_t at = s.known < wanted() ? s.known++ : s.known - 1;
+        for (; at > 0 && distance < s.nearest[at - 1].distance; at--) s.nearest[at] = s.nearest[at - 1];
+        s.nearest[at] = {distance, row};
+        return s.known == wanted();
+    }
+
+    // ---- their lists
+
+    void read_centroids() {
+        const SlotShape& shape = index_.layout.centroids;
+        size_t stride = index_.space.stride();
+        centroids_ = static_cast<uint8*>(allocate(index_.meta.lists * stride));
+        for (uint32 list = 0; list < index_.meta.lists;) {
+            CHECK_FOR_INTERRUPTS();
+            BlockNumber block = index_.block_of_centroid(list);
+            pg::Pin pin{ReadBuffer(index_.rel, block)};
+            page::check_page(index_.rel, block, pin.page(), shape);
+            do {
+                memcpy(centroids_ + list * stride, page::slot_at(pin.page(), shape, shape.slot(list)), stride);
+            } while (++list < index_.meta.lists && index_.block_of_centroid(list) == block);
+        }
+        place_table(index_.meta.lists, &lists_);
+        lists_.set(index_.space, centroids_, index_.meta.lists);
+    }
+
+    // Counts, for each place in the order of lists, the neighbours that are in the list there.
+    void rank_lists() {
+        by_rank_.resize(index_.meta.lists, 0);
+        ArenaVec<codec::Key> keys{context_};
+        keys.resize_uninitialized(index_.meta.lists);
+        for (const Sample& s : samples_.span()) {
+            CHECK_FOR_INTERRUPTS();
+            score_lists(s, keys);
+            uint32 list[kCalibratedRows];
+            size_t n = find_lists(s, list);
+            for (size_t i = 0; i < n; i++) {
+                size_t rank = 0;
+                for (uint32 other = 0; other < index_.meta.lists; other++) {
+                    rank += keys[other] < keys[list[i]] || (keys[other] == keys[list[i]] && other < list[i]);
+                }
+                by_rank_[rank]++;
+            }
+        }
+    }
+
+    void score_lists(const Sample& s, ArenaVec<codec::Key>& keys) {
+        constexpr size_t kBatch = 64;
+        const uint8* codes[kBatch];
+        codec::Query query;
+        index_.space.codec->prepare(s.place, index_.dim(), &query);
+        for (uint32 from = 0; from < index_.meta.lists; from += kBatch) {
+            size_t n = std::min<size_t>(kBatch, index_.meta.lists - from);
+            for (size_t i = 0; i < n; i++) codes[i] = centroids_ + (from + i) * index_.space.stride();
+            index_.space.codec->score(query, codes, n, &keys[from]);
+        }
+    }
+
+    // Of the neighbours that are still there: as if they were inserted now.
+    size_t find_lists(const Sample& s, uint32* list) {
+        const SlotShape& shape = index_.layout.vectors;
+        const uint8* places[kCalibratedRows];
+        size_t n = 0;
+        for (size_t i = 0; i < s.known; i++) {
+            BlockNumber block = shape.block(s.nearest[i].row);
+            pg::Pin pin{ReadBuffer(index_.rel, block)};
+            pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+            page::check_page(index_.rel, block, pin.page(), shape);
+            IvfVector* vector = vector_at(index_, pin.page(), shape.slot(s.nearest[i].row));
+            if (vector->flags == 0) continue;
+            uint8* place = codes_ + n * stride_;
+            const void* values = code_of(vector);
+            if (index_.space.dense()) {
+                codec::decode(*index_.codec, code_of(vector), index_.dim(), floats_);
+                values = as_values(floats_);
+            }
+            index_.space.place(values, scratch_, place);
+            places[n++] = place;
+        }
+        Found found[kCalibratedRows];
+        nearest_->find(index_.space, lists_, places, n, found);
+        for (size_t i = 0; i < n; i++) list[i] = found[i].centre;
+        return n;
+    }
+
+    void draw_curve(format::Calibration* c) {
+        uint64 all = 0, found = 0;
+        for (uint64 n : by_rank_.span()) all += n;
+        if (all == 0) return;
+        c->samples = static_cast<uint32>(samples_.size());
+        int reached = 0;
+        for (uint32 rank = 0; reached < format::kCalibrationSteps; rank++) {
+            found += by_rank_[rank];
+            double recall = static_cast<double>(found) / static_cast<double>(all);
+            if (recall < kShares[reached]) continue;
+            c->step[c->steps++] = {rank + 1, static_cast<float>(recall)};
+            while (reached < format::kCalibrationSteps && recall >= kShares[reached]) reached++;
+        }
+    }
+
+    void* allocate(size_t bytes) { return MemoryContextAllocExtended(context_, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO); }
+
+    void place_table(size_t most, CentreTable* table) {
+        Placer size{nullptr};
+        table->place(size, index_.space, most);
+        constexpr size_t kAlignment = 64;
+        auto start = reinterpret_cast<uintptr_t>(allocate(size.used() + kAlignment)) + kAlignment - 1;
+        Placer memory{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
+        table->place(memory, index_.space, most);
+    }
+
+    const IvfIndex& index_;
+    MemoryContext context_;
+    BufferAccessStrategy strategy_;
+    BlockNumber blocks_;
+    const codec::Codec* by_;  // rows and queries are compared
+    bool by_products_;        // many at a time
+    bool large_ = false;
+    ArenaVec<Sample> samples_;
+    ArenaVec<uint64> by_rank_;
+    CentreTable table_{}, lists_{};  // of samples, of centroids
+    ArenaVec<float> limit_, base_;   // terms of the samples' table: `limit` is less by the farthest that it knows
+    uint8* centroids_ = nullptr;
+    float *floats_, *moved_, *scratch_;
+    void* values_;
+    size_t stride_;
+    uint8* codes_;  // of rows that are held
+    SlotNumber numbers_[Nearest::kPoints];
+    size_t held_ = 0;
+    Nearest* nearest_;
+    uint32 products_[Nearest::kPoints * kTogether];
+};
+
+}  // namespace
+
+void calibrate(const IvfIndex& index, uint64 changes) {
+    pg::ScratchContext scratch{"ivfflat calibration"};
+    auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, scratch.context());
+    format::Calibration measured = calibrator->run(static_cast<size_t>(settings.calibration_samples));
+    measured.lives = changes;
+    index::store_calibration<format::IvfMeta>(index.rel, RelationNeedsWAL(index.rel), measured);
+}
+
+// What is measured is as hard as queries are: what is added is for what candidates lose, and for chance.
+size_t probes_for(const IvfIndex& index, double target) {
+    double part = std::min(0.8 + 3.4 * std::max(0.95 - target, 0.0), 1.0);
+    return index::width_for(index.meta.calibration, 1 - part * (1 - target));
+}
+
+}  // namespace vext::ivf
