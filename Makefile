@@ -181,7 +181,7 @@ uninstall-as-vector:
 	sql/as_vector/files.sh uninstall '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
 
 # ---- the same library with injected errors, for test/t/064_faults.pl ------------------------------
-FAULT_DOORS := $(shell sed -n '/^DOOR\|^STEP/s/^[^,]*, \([A-Za-z_0-9]*\),.*/\1/p' test/faults/faults.cpp)
+FAULT_DOORS = $(shell sed -n '/^DOOR\|^STEP/s/^[^,]*, \([A-Za-z_0-9]*\),.*/\1/p' test/faults/faults.cpp)
 build/faults/vectorext.so: test/faults/faults.cpp $(OBJS)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CFLAGS_SL) -shared -o $@ $^ $(FAULT_DOORS:%=-Wl,--wrap=%) $(SHLIB_LINK)

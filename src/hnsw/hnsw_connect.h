@@ -123,7 +123,7 @@ private:
 
     // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
     bool offer(uint32_t from, uint32_t node, size_t shares) {
-        if (!is_reached(from) || from == node) return false;
+        if (!is_reached(from) || from == node || (!is_reached(node) && hangs_on_cut(from))) return false;
         uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
         size_t n = graph_.links(from, seen);
         if (std::find(seen, seen + n, node) != seen + n) return true;
@@ -144,9 +144,16 @@ private:
         return true;
     }
 
+    // Whether a node was reached through one that is cut off now.
+    bool hangs_on_cut(uint32_t node) const {
+        while (node != entry_ && node != kNoNode) node = parent_[node];
+        return node == kNoNode;
+    }
+
     // An insert may have dropped the edge by which a node was reached for the sake of the one that was taken away.
+    // (A node that was not reached is still to come.)
     void doubt(uint32_t node) {
-        if (!searched() || node >= parent_.size() || node == entry_) return;
+        if (!searched() || node >= parent_.size() || node == entry_ || parent_[node] == kNoNode) return;
         uint32_t row[kMaxLinksOnLevel];
         size_t n = graph_.links(parent_[node], row);
         if (std::find(row, row + n, node) != row + n) return;

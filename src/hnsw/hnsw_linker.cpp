@@ -376,7 +376,10 @@ void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumb
         for (SlotNumber again : {drop.from, drop.through}) {
             Outcome outcome;
             change_edges(&again, 1, 0, drop.to, Mode::always, &outcome);
-            if (outcome == Outcome::added) break;
+            if (outcome != Outcome::added) continue;
+            // Vacuum has either seen the edge or been seen.
+            if (!is_live_now(drop.to)) drop_links(again, 0, &drop.to, 1);
+            break;
         }
     }
 }

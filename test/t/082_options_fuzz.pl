@@ -45,7 +45,7 @@ $node->safe_psql('postgres', "SELECT setseed(1.0 / (1 + $seed));
 			INSERT INTO outcome VALUES (sqlstate, s, m);
 		END;
 	END LOOP; END $$} =~ s/SECONDS/$seconds/r);
-note $node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || n, ', ') FROM (SELECT state, count(*) n FROM outcome GROUP BY 1 ORDER BY 1) s});
+note '= ', $node->safe_psql('postgres', q{SELECT sum(n) || ' statements, outcomes: ' || string_agg(state || ' ' || n, ', ') FROM (SELECT state, count(*) n FROM outcome GROUP BY 1 ORDER BY 1) s});
 # what was accepted, syntax, wrong values, what is not there, what is not done, limits
 is($node->safe_psql('postgres', q{SELECT DISTINCT ON (state, message) state, message, sql FROM outcome WHERE state !~ '^(ZZ000|22|42|0A|54)' LIMIT 20}),
 	'', 'errors are those of wrong values');
