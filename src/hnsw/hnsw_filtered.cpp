@@ -137,7 +137,7 @@ FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
     if (!leaps && !sweeps) return Way::on;
     if (share_of_all_ < 0) sample();
     double here = (static_cast<double>(passed_) + 1) / scored, scores = all * share_of_all_;
-    if (leaps && share_of_all_ > kElsewhere * here) return Way::leap;
+    if (leaps && !tested_.empty() && share_of_all_ > kElsewhere * here) return Way::leap;
     bool allowed = scored + scores <= most * kOverLimit;
     return sweeps && allowed && (over || left > tests + scores * kScoreCost) ? Way::sweep : Way::on;
 }
