@@ -58,7 +58,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     bool filtered = index::has_filter(path);
     double passing = std::max(basis.rows * *selectivity, 1.0);
     double ef = settings.ef_search;
-    if (filtered) ef = static_cast<double>(under_filter(settings.ef_search));
+    if (filtered) ef = static_cast<double>(under_filter(basis.rows, static_cast<size_t>(settings.ef_search)));
     Searches searches{basis, m, passing, filtered};
     *startup = searches.up_to(ef);
 
