@@ -20,6 +20,8 @@ double nodes_scored(double nodes, double m, double ef) {
 constexpr double kBeamPerRow = 2.8;
 constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
+// Under a filter beams are wider than ef_search says.
+constexpr double kFilteredBeam = 1.5;
 // How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
 constexpr double kRowsOfJoin = 1000;
 
@@ -57,8 +59,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
 
     bool filtered = index::has_filter(path);
     double passing = std::max(basis.rows * *selectivity, 1.0);
-    double ef = settings.ef_search;
-    if (filtered) ef = static_cast<double>(under_filter(settings.ef_search));
+    double ef = settings.ef_search * (filtered ? kFilteredBeam : 1);
     Searches searches{basis, m, passing, filtered};
     *startup = searches.up_to(ef);
 
