@@ -74,7 +74,7 @@ FUNCTION = '''CREATE FUNCTION took(query text, times int) RETURNS jsonb LANGUAGE
         END LOOP;
         RETURN plan->0 || jsonb_build_object('ms', CASE WHEN clock > 5 THEN least(clock, cpu / times) ELSE clock END);
     END $$'''
-RUNS = 4
+RUNS = 3
 
 
 class Planner:
