@@ -69,7 +69,7 @@ FUNCTION = '''CREATE FUNCTION took(query text, times int) RETURNS jsonb LANGUAGE
         FOR i IN 1 .. times LOOP
             before := split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
             EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ' || query INTO plan;
-            cpu := cpu + (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 - before) / 1e6 - (plan->0->>'Planning Time')::float8;
+            cpu := cpu + (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 - before) / 1e6;
             clock := least(clock, (plan->0->>'Execution Time')::float8);
         END LOOP;
         RETURN plan->0 || jsonb_build_object('ms', CASE WHEN clock > 5 THEN least(clock, cpu / times) ELSE clock END);
@@ -92,6 +92,9 @@ class Planner:
                 for way in self.alternating(WAYS, r):
                     self.noise.probe()
                     self.one_way(engine, shape, way, found)
+            for f in found.values():        # what the planner chose is one of the ways, and one plan
+                if f and f['plan'] == found['planner']['plan']:
+                    f['ms'] = found['planner']['ms'] = np.minimum(f['ms'], found['planner']['ms'])
             # a way that ends at its limits before it has all rows is none
             most = max(f['rows'] for f in found.values() if f)
             rows.append(dict(shape=shape.name, ways={w: dict(ms=float(np.mean(f['ms'])), cost=f['cost'], plan=f['plan']) for w, f in found.items() if f and f['rows'] >= 0.9 * most}))

@@ -22,6 +22,8 @@ constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
 // Under a filter beams are wider than ef_search says.
 constexpr double kFilteredBeam = 1.5;
+// A node is read once more when its rows are handed out, and these wait in a queue: as a share of a page.
+constexpr double kHandOut = 0.5;
 // How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
 constexpr double kRowsOfJoin = 1000;
 
@@ -68,7 +70,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     double further = 0;
     if (wanted > (drops_rows ? ef * kFirstShare : ef)) {
         double beam = std::max(ef, wanted * (drops_rows || filtered ? kBeamPerFilteredRow : kBeamPerRow));
-        further = searches.up_to(beam) - *startup;
+        further = searches.up_to(beam) - *startup + wanted * kHandOut * basis.page_cost;
     }
     // More than a scan hands out, or all that there is: a search is no way to read a table.
     if (wanted > settings.max_scan_tuples || (!basis.limit_known && !filtered)) {
