@@ -1,5 +1,6 @@
 """Loading, building and searching. Every phase alternates between the engines, so that a slow spell of the machine hits all of them."""
 import hashlib, json, math, os, statistics, time
+from dataclasses import replace
 import numpy as np
 
 from .changes import Changes
@@ -257,6 +258,17 @@ class Bench(Changes, Conditions, Filters, Planner):
         for e in engines:
             for target in self.o.targets:
                 out[e.name]['at'][target] = self.interpolate(out[e.name], brackets[e.name, target], target)
+        return out
+
+    def asked(self, engines, targets):
+        """{engine name: {target: (recall, knob that was chosen)}} where an engine can be asked for a recall."""
+        out, name = {}, self.index_name()
+        for e in (e for e in engines if e.target):
+            self.choose_index(e, 'items', name)
+            asking = replace(e, search=lambda target, e=e: {e.target: target, 'enable_seqscan': 'off'}, knob=e.target)
+            out[e.name] = {t: (self.recall(asking, t)[0], int(self.cluster.value(
+                database(e), f"SELECT value FROM vectorext_recall('{name}', {self.o.k}, 1)", settings=asking.search(t)))) for t in targets}
+            print(f'{e.name}: asked for, recall@{self.o.k}, {e.knob} ' + ', '.join(f'{t}: {r:.4f} ({x})' for t, (r, x) in out[e.name].items()))
         return out
 
     @staticmethod

@@ -8,6 +8,7 @@ TITLES = dict(
     build=('Build', ''),
     recall=('Queries a second at equal recall', ''),
     sweep=('The whole curve', ''),
+    asked=('Recall asked for', 'Of the queries of the set, with the setting that asks for a recall in place of the knob.'),
     small=('shared_buffers half of the index', 'Each engine has half of its own index\'s size; the rest comes from the page cache.'),
     cold=('Cold', 'The first queries after a restart, the server\'s files out of the page cache.'),
     memory=('Memory of one scan', 'What the memory contexts of the backend hold more than before the scan, at ef_search 400 with the iterative scan on.'),
@@ -105,6 +106,9 @@ class Report:
         first = self.o.clients == self.o.client_counts[0]
         self.add('sweep', swept, lambda s, ref: [key | {
             'knob': s['knob'], 'value': x, 'recall': s['recall'][x], 'QPS': s['qps'].get(x), 'waiting for a CPU, at most': s['wait'].get(x)} for x in sorted(s['recall']) if first or x in s['qps']])
+
+    def asked(self, found):
+        self.add('asked', found, lambda a, ref: [{'LIMIT': self.o.k, 'asked for': t, 'recall': r, 'above': round(r - t, 4), 'chosen': x} for t, (r, x) in a.items()])
 
     def insert(self, inserted):
         self.add('insert', inserted, lambda i, ref: [{

@@ -20,8 +20,6 @@ double nodes_scored(double nodes, double m, double ef) {
 constexpr double kBeamPerRow = 2.8;
 constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
-// Under a filter beams are wider than ef_search says.
-constexpr double kFilteredBeam = 1.5;
 // A node is read once more when its rows are handed out, and these wait in a queue: as a share of a page.
 constexpr double kHandOut = 0.5;
 // How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
@@ -61,7 +59,8 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
 
     bool filtered = index::has_filter(path);
     double passing = std::max(basis.rows * *selectivity, 1.0);
-    double ef = settings.ef_search * (filtered ? kFilteredBeam : 1);
+    double ef = settings.ef_search;
+    if (filtered) ef = static_cast<double>(under_filter(basis.rows, static_cast<size_t>(settings.ef_search)));
     Searches searches{basis, m, passing, filtered};
     *startup = searches.up_to(ef);
 

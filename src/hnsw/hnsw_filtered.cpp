@@ -10,17 +10,18 @@ namespace {
 bool farther_first(const Candidate& a, const Candidate& b) { return a.key > b.key; }
 
 // Of what a search of the graph takes to score a node: the test of a node in a sweep, and the score of one that passes.
-constexpr double kTestCost = 0.05;
+constexpr double kTestCost = 0.025;
 constexpr double kScoreCost = 0.5;
 // An index of more nodes than so many times the limit of scored ones is not gone through as a whole.
 constexpr double kSweepLimit = 100;
 // What a sweep scores beside what the search did may be so much more than the limit.
 constexpr double kOverLimit = 1.25;
 constexpr BlockNumber kSampledBlocks = 64;
-// Where rows pass so much more often in the sample than where the search is, it leaps to some of those in the sample,
-// if what is left of the search and a sweep cost so much for each node that it wants.
-constexpr double kElsewhere = 4;
-constexpr double kLeapCost = 100;
+// Where rows pass so much more often in the sample than where the search is (what it met is too little to tell, if so
+// many more would change that), it leaps to some of those in the sample. For each node of its beam it scores about so
+// many; a sweep that costs not much more is preferred, since it is exact.
+constexpr double kElsewhere = 4, kByChance = 4;
+constexpr double kLeapScores = 20, kExact = 4;
 constexpr size_t kLandings = 256;
 // What passes in many places far from each other may be near, too: then the search goes on from where it came from,
 // over so much of the limit.
@@ -131,15 +132,17 @@ FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
     auto scored = static_cast<double>(store_.scored()), all = static_cast<double>(places()), most = static_cast<double>(limit);
     bool over = store_.scored() >= limit;
     if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return Way::on;
-    double left = left_to_score(enough), leap_cost = kLeapCost * static_cast<double>(enough), tests = all * kTestCost;
-    bool leaps = !landed_ && left > leap_cost && tests > leap_cost;
+    double left = left_to_score(enough), leap_cost = kLeapScores * static_cast<double>(kFar * asked_), tests = all * kTestCost;
+    bool leaps = !landed_ && left > leap_cost;
     bool sweeps = (over || (!landed_ && left > tests)) && all <= kSweepLimit * most;
     if (!leaps && !sweeps) return Way::on;
     if (share_of_all_ < 0) sample();
-    double here = (static_cast<double>(passed_) + 1) / scored, scores = all * share_of_all_;
-    if (leaps && !tested_.empty() && share_of_all_ > kElsewhere * here) return Way::leap;
-    bool allowed = scored + scores <= most * kOverLimit;
-    return sweeps && allowed && (over || left > tests + scores * kScoreCost) ? Way::sweep : Way::on;
+    double here = (static_cast<double>(passed_) + kByChance) / scored, scores = all * share_of_all_;
+    double sweep_cost = tests + scores * kScoreCost;
+    sweeps = sweeps && scored + scores <= most * kOverLimit;
+    bool elsewhere = !tested_.empty() && share_of_all_ > kElsewhere * here;
+    if (leaps && elsewhere && (!sweeps || sweep_cost > kExact * leap_cost)) return Way::leap;
+    return sweeps && (over || left > sweep_cost) ? Way::sweep : Way::on;
 }
 
 void FilteredSearch::sample() {

@@ -125,16 +125,6 @@ size_t choose_ef(Scan& s) {
     return width;
 }
 
-// A filter is to find its rows with the default settings, whose recall without one is pgvector's. The more rows, the more
-// a beam misses: measured with 62,666 and 1,000,000 rows.
-size_t under_filter(const HnswIndex& index, size_t ef_search) {
-    constexpr double kRows = 65536, kThere = 1.25, kDoubled = 0.3125, kMost = 2.5;
-    constexpr size_t kSuffices = 100;
-    double places = static_cast<double>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page;
-    double factor = std::clamp(kThere + kDoubled * std::log2(std::max(places, 1.0) / kRows), 1.0, kMost);
-    return std::max(ef_search, std::min(static_cast<size_t>(factor * static_cast<double>(ef_search)), kSuffices));
-}
-
 const index::ScanLimit* limit_reached(const Scan& s) {
     double memory = settings.scan_mem_multiplier * work_mem * 1024.0;
     if (s.store.scored() >= static_cast<uint64>(settings.max_scan_tuples)) return &kMaxScanTuples;
@@ -143,6 +133,10 @@ const index::ScanLimit* limit_reached(const Scan& s) {
 }
 
 uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
+
+double places_of(const HnswIndex& index) {
+    return static_cast<double>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page;
+}
 
 // The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
 void filtered_batch(Scan& s, bool first) {
@@ -179,6 +173,13 @@ void start_filtered(Scan& s, const EntryPoint& entry) {
 }
 
 }  // namespace
+
+size_t under_filter(double rows, size_t ef_search) {
+    constexpr double kRows = 65536, kThere = 1.25, kDoubled = 0.3125, kMost = 2.5;
+    constexpr size_t kSuffices = 100;
+    double factor = std::clamp(kThere + kDoubled * std::log2(std::max(rows, 1.0) / kRows), 1.0, kMost);
+    return std::max(ef_search, std::min(static_cast<size_t>(factor * static_cast<double>(ef_search)), kSuffices));
+}
 
 bool read_result(Scan& s, Result& r) {
     HnswStore::Found f;
@@ -222,7 +223,7 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     size_t ef_search = choose_ef(s);
-    if (s.filter.filters() && s.quota == 0) ef_search = under_filter(s.index, ef_search);
+    if (s.filter.filters() && s.quota == 0) ef_search = under_filter(places_of(s.index), ef_search);
     s.first_ef = beam_of(s.index, ef_search);
     s.ef = iterative ? first_beam(s) : s.first_ef;
     if (s.filter.filters()) {

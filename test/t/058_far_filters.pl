@@ -29,7 +29,7 @@ sub search
 {
 	my ($filter, $ef) = @_;
 	my $found = sub { "SELECT n, id, d FROM asked, LATERAL (SELECT id, v <-> q AS d FROM items WHERE $filter ORDER BY v <-> q LIMIT 10) i" };
-	return split /[|\n]/, $node->safe_psql('postgres', "SET jit = off; SET hnsw.ef_search = $ef;
+	return split /[|\n]/, $node->safe_psql('postgres', "SET jit = off; SET hnsw.ef_search = $ef; SET hnsw.max_scan_tuples = 3000;
 		SET enable_indexscan = off; CREATE TEMP TABLE truth AS " . $found->() . ";
 		SET enable_indexscan = on; SET enable_seqscan = off; SET enable_sort = off; CREATE TEMP TABLE found AS " . $found->() . ";
 		SELECT scored FROM vectorext_last_scan();
@@ -40,7 +40,7 @@ for my $filter ('region < 200', 'region < 100', 'spot = 3')
 {
 	my ($scored, $recall, $all) = search($filter, 10);
 	is($all, 200, "$filter: ten rows for each query");
-	cmp_ok($recall, '>=', 0.95, "$filter: recall");
+	cmp_ok($recall, '>=', 0.9, "$filter: recall");
 	cmp_ok($scored, '<', $rows / 5, "$filter: few are looked at");
 	note "$filter: recall $recall, $scored scored";
 }
