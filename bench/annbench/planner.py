@@ -69,7 +69,7 @@ FUNCTION = '''CREATE FUNCTION took(query text, times int) RETURNS jsonb LANGUAGE
         FOR i IN 1 .. times LOOP
             before := split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
             EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ' || query INTO plan;
-            cpu := cpu + (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 - before) / 1e6 - (plan->0->>'Planning Time')::float8;
+            cpu := cpu + (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 - before) / 1e6;
             clock := least(clock, (plan->0->>'Execution Time')::float8);
         END LOOP;
         RETURN plan->0 || jsonb_build_object('ms', CASE WHEN clock > 5 THEN least(clock, cpu / times) ELSE clock END);
@@ -92,6 +92,9 @@ class Planner:
                 for way in self.alternating(WAYS, r):
                     self.noise.probe()
                     self.one_way(engine, shape, way, found)
+            for f in found.values():        # what the planner chose is one of the ways, and one plan
+                if f and f['plan'] == found['planner']['plan']:
+                    f['ms'] = found['planner']['ms'] = np.minimum(f['ms'], found['planner']['ms'])
             # a way that ends at its limits before it has all rows is none
             most = max(f['rows'] for f in found.values() if f)
             rows.append(dict(shape=shape.name, ways={w: dict(ms=float(np.mean(f['ms'])), cost=f['cost'], plan=f['plan']) for w, f in found.items() if f and f['rows'] >= 0.9 * most}))
@@ -104,12 +107,15 @@ class Planner:
         columns = {name: random.permutation(n) * SCALE // n for name in ('everywhere', 'inside', 'btree', 'outside')}
         columns |= dict(region=region * (SCALE // 1000) + random.integers(0, SCALE // 1000, n)) | real
         names = list(columns)
+        index = engine.index(self.o.metric, self.o).replace('_ops)', f"_ops, {', '.join(x for x in names if x not in ('btree', 'outside'))})")
+        mark = f'{self.data.signature()} {self.o.planner_queries} {index}'
+        if not self.o.reload and c.value(db, f"SELECT obj_description(to_regclass('{TABLE}'), 'pg_class')") == mark:
+            return
         c.sql(db, 'SET client_min_messages = warning', f'DROP TABLE IF EXISTS {TABLE}, planned_parts, planned_extra, labels, planned_queries', 'DROP FUNCTION IF EXISTS took', FUNCTION,
               'CREATE TABLE planned_extra (id int, ' + ', '.join(f"{x} {'text' if x in real else 'int'}" for x in names) + ')')
         step = 20_000
         c.copy_in(db, 'COPY planned_extra FROM STDIN', ('\n'.join('\t'.join([str(i), *(str(columns[x][i]) for x in names)]) for i in range(s, min(s + step, n))).encode() + b'\n'
                                                         for s in range(0, n, step)))
-        index = engine.index(self.o.metric, self.o).replace('_ops)', f"_ops, {', '.join(x for x in names if x not in ('btree', 'outside'))})")
         c.sql(db, f'CREATE TABLE {TABLE} AS SELECT i.id, i.embedding, {", ".join("x." + x for x in names)} FROM items i JOIN planned_extra x USING (id) ORDER BY id',
               f'ALTER TABLE {TABLE} ADD PRIMARY KEY (id)', *(f'CREATE INDEX ON {TABLE} ({x})' for x in names if x not in ('inside', 'outside')),
               f'CREATE INDEX planned_vector ON {TABLE} {index}',
@@ -121,7 +127,7 @@ class Planner:
         center = f'(SELECT avg(embedding) FROM {TABLE} WHERE region < {SCALE // 100})'
         c.sql(db, 'CREATE TABLE planned_queries (kind text, q vector)', *(f"INSERT INTO planned_queries SELECT '{kind}', q FROM queries ORDER BY {order} LIMIT {self.o.planner_queries}"
               for kind, order in (('any', 'hashint4(id)'), ('near', f'q {self.operator} {center}'), ('far', f'q {self.operator} {center} DESC'))))
-        c.sql(db, 'VACUUM ANALYZE', f"SELECT pg_prewarm(c.oid) FROM pg_class c WHERE relname ~ '^(planned|labels)' AND relkind IN ('r', 'i')")
+        c.sql(db, 'VACUUM ANALYZE', f"COMMENT ON TABLE {TABLE} IS '{mark}'", f"SELECT pg_prewarm(c.oid) FROM pg_class c WHERE relname ~ '^(planned|labels)' AND relkind IN ('r', 'i')")
 
     def one_way(self, engine, shape, way, found):
         c, db, (name, shown, settings, expected) = self.cluster, database(engine), way

@@ -20,6 +20,8 @@ double nodes_scored(double nodes, double m, double ef) {
 constexpr double kBeamPerRow = 2.8;
 constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
+// A node is read once more when its rows are handed out, and these wait in a queue: as a share of a page.
+constexpr double kHandOut = 0.5;
 // How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
 constexpr double kRowsOfJoin = 1000;
 
@@ -67,7 +69,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     double further = 0;
     if (wanted > (drops_rows ? ef * kFirstShare : ef)) {
         double beam = std::max(ef, wanted * (drops_rows || filtered ? kBeamPerFilteredRow : kBeamPerRow));
-        further = searches.up_to(beam) - *startup;
+        further = searches.up_to(beam) - *startup + wanted * kHandOut * basis.page_cost;
     }
     // More than a scan hands out, or all that there is: a search is no way to read a table.
     if (wanted > settings.max_scan_tuples || (!basis.limit_known && !filtered)) {
