@@ -9,6 +9,7 @@
 #include "ivf/ivf_index.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
+#include "tools/vector_index.h"
 
 namespace vext::tools {
 namespace {
@@ -103,12 +104,8 @@ void add_row(ReturnSetInfo* result, const char* part, int64 pages) {
 }
 
 void prewarm(Oid oid, ReturnSetInfo* result) {
-    Relation rel = relation_open(oid, AccessShareLock);
-    bool hnsw = hnsw::is_hnsw_index(rel);
-    if (!hnsw && !ivf::is_ivf_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an index of vectorext", RelationGetRelationName(rel)));
-    }
+    bool hnsw;
+    Relation rel = open_vector_index(oid, AccessShareLock, &hnsw);
     index::check_may_inspect(rel);
     auto* prewarmer = new (palloc(sizeof(Prewarmer))) Prewarmer(rel, CurrentMemoryContext);
     prewarmer->read(page::kMetaBlock);
