@@ -18,6 +18,7 @@ class Engine:
     iterative: dict = field(default_factory=dict)       # settings of a scan that goes on beyond its first candidates
     attributes: bool = False            # its index can have the columns of a filter in it
     unbounded: dict = field(default_factory=dict)       # an iterative scan that nothing ends before the LIMIT is filled
+    target: str = ''                    # a setting that asks for a recall in place of the knob
     preload: str = ''                   # for shared_preload_libraries, where an engine insists on it
 
 
@@ -29,7 +30,8 @@ def hnsw(name, extension, quantization=None, by_option=False):
         given += [f'quantization = {chosen}'] if chosen else []
         return f'USING hnsw (embedding vector_{metric}_ops)' + (f" WITH ({', '.join(given)})" if given else '')
     return Engine(name, (extension,), clause, lambda ef: {'hnsw.ef_search': ef}, iterative={'hnsw.iterative_scan': 'strict_order'},
-                  attributes=extension == 'vectorext', unbounded={'hnsw.max_scan_tuples': 2**31 - 1, 'hnsw.scan_mem_multiplier': 100})
+                  attributes=extension == 'vectorext', unbounded={'hnsw.max_scan_tuples': 2**31 - 1, 'hnsw.scan_mem_multiplier': 100},
+                  target='hnsw.recall_target' if extension == 'vectorext' else '')
 
 
 def lists(options):
@@ -42,7 +44,8 @@ def ivfflat(name, extension, by_option=False):
         more = f', quantization = {options.quantization}' if by_option and options.quantization else ''
         return f'USING ivfflat (embedding vector_{metric}_ops) WITH (lists = {lists(options)}{more})'
     return Engine(name, (extension,), clause, lambda probes: {'ivfflat.probes': probes, 'enable_seqscan': 'off'}, 'ivfflat', 'probes', lambda k: 1, lists,
-                  {'ivfflat.iterative_scan': 'relaxed_order'}, attributes=extension == 'vectorext')
+                  {'ivfflat.iterative_scan': 'relaxed_order'}, attributes=extension == 'vectorext',
+                  target='ivfflat.recall_target' if extension == 'vectorext' else '')
 
 
 def vchordrq(name, per_list, epsilon):

@@ -1,5 +1,6 @@
 """Loading, building and searching. Every phase alternates between the engines, so that a slow spell of the machine hits all of them."""
 import hashlib, json, math, os, statistics, time
+from dataclasses import replace
 import numpy as np
 
 from .changes import Changes
@@ -9,6 +10,7 @@ from .data import copy_blocks, distances
 from .engines import OPERATOR, lists, why_unusable
 from .filters import Filters
 from .inprocess import Hnswlib
+from .planner import Planner
 
 DISTURBED = 0.05        # a measurement whose backends waited longer than this share for a CPU is repeated
 
@@ -29,7 +31,7 @@ class Noise:
         return dict(n=len(s), median=statistics.median(s), min=s[0], p90=s[int(len(s) * 0.9)], max=s[-1]) if s else None
 
 
-class Bench(Changes, Conditions, Filters):
+class Bench(Changes, Conditions, Filters, Planner):
     def __init__(self, cluster, data, options):
         self.cluster, self.data, self.o, self.noise = cluster, data, options, Noise()
         self.operator = OPERATOR[options.metric]
@@ -256,6 +258,17 @@ class Bench(Changes, Conditions, Filters):
         for e in engines:
             for target in self.o.targets:
                 out[e.name]['at'][target] = self.interpolate(out[e.name], brackets[e.name, target], target)
+        return out
+
+    def asked(self, engines, targets):
+        """{engine name: {target: (recall, knob that was chosen)}} where an engine can be asked for a recall."""
+        out, name = {}, self.index_name()
+        for e in (e for e in engines if e.target):
+            self.choose_index(e, 'items', name)
+            asking = replace(e, search=lambda target, e=e: {e.target: target, 'enable_seqscan': 'off'}, knob=e.target)
+            out[e.name] = {t: (self.recall(asking, t)[0], int(self.cluster.value(
+                database(e), f"SELECT value FROM vectorext_recall('{name}', {self.o.k}, 1)", settings=asking.search(t)))) for t in targets}
+            print(f'{e.name}: asked for, recall@{self.o.k}, {e.knob} ' + ', '.join(f'{t}: {r:.4f} ({x})' for t, (r, x) in out[e.name].items()))
         return out
 
     @staticmethod

@@ -8,6 +8,7 @@ TITLES = dict(
     build=('Build', ''),
     recall=('Queries a second at equal recall', ''),
     sweep=('The whole curve', ''),
+    asked=('Recall asked for', 'Of the queries of the set, with the setting that asks for a recall in place of the knob.'),
     small=('shared_buffers half of the index', 'Each engine has half of its own index\'s size; the rest comes from the page cache.'),
     cold=('Cold', 'The first queries after a restart, the server\'s files out of the page cache.'),
     memory=('Memory of one scan', 'What the memory contexts of the backend hold more than before the scan, at ef_search 400 with the iterative scan on.'),
@@ -15,6 +16,7 @@ TITLES = dict(
     update=('Updates of a column that is in no index', 'Beside it the same table with a btree in the place of the vector index.'),
     vacuum=('Vacuum', 'A random half of the rows deleted; VACUUM; recall beside that of a fresh index of the same half; rows inserted again.'),
     filter=('Filters', 'Other ways: the same query by pgvector\'s iterative scan, without bounds, at the smallest ef_search that reaches the recall of 0.95 (or its best), and by a btree and a sort.'),
+    planner=('Plans', 'Milliseconds of execution: of each query the least of all rounds, on average; what the planner chose beside each way alone.'),
     copy=('COPY', 'Server side, no index.'),
 )
 
@@ -105,6 +107,9 @@ class Report:
         self.add('sweep', swept, lambda s, ref: [key | {
             'knob': s['knob'], 'value': x, 'recall': s['recall'][x], 'QPS': s['qps'].get(x), 'waiting for a CPU, at most': s['wait'].get(x)} for x in sorted(s['recall']) if first or x in s['qps']])
 
+    def asked(self, found):
+        self.add('asked', found, lambda a, ref: [{'LIMIT': self.o.k, 'asked for': t, 'recall': r, 'above': round(r - t, 4), 'chosen': x} for t, (r, x) in a.items()])
+
     def insert(self, inserted):
         self.add('insert', inserted, lambda i, ref: [{
             'rows a second': i['rate'], self.times('times'): ref and over(i['rate'], ref['rate']), 'WAL bytes a row': i['wal_per_row'],
@@ -147,6 +152,13 @@ class Report:
             better = min(times.values(), key=lambda t: middle(t)) if None not in times.values() else None
             self.tables.setdefault('filter', []).append({'filter': one['filter'], 'rows that pass, %': 100 * one['share'], 'engine': one['engine'], 'way': one['way'], 'plan': one['plan'], 'knob': one['knob'] or 'default', 'recall': one['recall'],
                                                          'QPS': one['qps'], self.times('times the iterative scan of'): times['iterative'], 'times a btree and a sort': times['sort'], 'times the better of both': better})
+
+    def planner(self, engine, rows):
+        for r in rows:
+            ways = {w: x for w, x in r['ways'].items() if x}
+            chosen, best = ways['planner'], min(x['ms'] for x in ways.values())
+            self.tables.setdefault('planner', []).append({'query': r['shape'], 'plan': chosen['plan'], 'ms': chosen['ms'], 'by this index': ways.get('index', {}).get('ms'), 'by another, sorted': ways.get('other index', {}).get('ms'),
+                                                          'by the table, sorted': ways.get('table', {}).get('ms'), 'times the fastest': chosen['ms'] / best})
 
     def copy(self, copied):
         self.add('copy', copied, lambda c, ref: [{'what': way, 's': s, self.times('times faster than'): ref and over(ref[way], s)} for way, s in c.items()])
