@@ -10,6 +10,7 @@ from .data import copy_blocks, distances
 from .engines import OPERATOR, lists, why_unusable
 from .filters import Filters
 from .inprocess import Hnswlib
+from .planner import Planner
 
 DISTURBED = 0.05        # a measurement whose backends waited longer than this share for a CPU is repeated
 
@@ -30,7 +31,7 @@ class Noise:
         return dict(n=len(s), median=statistics.median(s), min=s[0], p90=s[int(len(s) * 0.9)], max=s[-1]) if s else None
 
 
-class Bench(Changes, Conditions, Filters):
+class Bench(Changes, Conditions, Filters, Planner):
     def __init__(self, cluster, data, options):
         self.cluster, self.data, self.o, self.noise = cluster, data, options, Noise()
         self.operator = OPERATOR[options.metric]

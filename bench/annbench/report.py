@@ -16,6 +16,7 @@ TITLES = dict(
     update=('Updates of a column that is in no index', 'Beside it the same table with a btree in the place of the vector index.'),
     vacuum=('Vacuum', 'A random half of the rows deleted; VACUUM; recall beside that of a fresh index of the same half; rows inserted again.'),
     filter=('Filters', 'Other ways: the same query by pgvector\'s iterative scan, without bounds, at the smallest ef_search that reaches the recall of 0.95 (or its best), and by a btree and a sort.'),
+    planner=('Plans', 'Milliseconds of execution: of each query the least of all rounds, on average; what the planner chose beside each way alone.'),
     copy=('COPY', 'Server side, no index.'),
 )
 
@@ -151,6 +152,13 @@ class Report:
             better = min(times.values(), key=lambda t: middle(t)) if None not in times.values() else None
             self.tables.setdefault('filter', []).append({'filter': one['filter'], 'rows that pass, %': 100 * one['share'], 'engine': one['engine'], 'way': one['way'], 'plan': one['plan'], 'knob': one['knob'] or 'default', 'recall': one['recall'],
                                                          'QPS': one['qps'], self.times('times the iterative scan of'): times['iterative'], 'times a btree and a sort': times['sort'], 'times the better of both': better})
+
+    def planner(self, engine, rows):
+        for r in rows:
+            ways = {w: x for w, x in r['ways'].items() if x}
+            chosen, best = ways['planner'], min(x['ms'] for x in ways.values())
+            self.tables.setdefault('planner', []).append({'query': r['shape'], 'plan': chosen['plan'], 'ms': chosen['ms'], 'by this index': ways.get('index', {}).get('ms'), 'by another, sorted': ways.get('other index', {}).get('ms'),
+                                                          'by the table, sorted': ways.get('table', {}).get('ms'), 'times the fastest': chosen['ms'] / best})
 
     def copy(self, copied):
         self.add('copy', copied, lambda c, ref: [{'what': way, 's': s, self.times('times faster than'): ref and over(ref[way], s)} for way, s in c.items()])

@@ -128,9 +128,8 @@ void estimate(const BitQuery& query, const BitBlock* block, float base, float sl
         float signs = query.slope * static_cast<float>(static_cast<int32_t>(sums[i])) + query.offset;
         float e = base + block->add[i] + widen(block->scale[i]) * signs -
                   slack * widen(block->error[i]);
-        // NaN counts as far away.
-        e = e < kLargest ? e : kLargest;
-        estimates[i] = e > -kLargest ? e : -kLargest;
+        // What overflows, or is NaN, may be anywhere.
+        estimates[i] = std::fabs(e) < kLargest ? e : -kLargest;
     }
 }
 

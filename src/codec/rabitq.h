@@ -58,7 +58,7 @@ struct BitQuery {
 BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table);
 
 // Estimates for the rows of a block, each less `slack` of its deviations; `base` is |q - c|^2, or -<q, c>, and `slack` a
-// number of standard deviations times |q - c|. Never NaN or infinite.
+// number of standard deviations times |q - c|. Never NaN or infinite: what cannot be told is the least.
 void estimate(const BitQuery& query, const BitBlock* block, float base, float slack, float* estimates);
 
 // The standard deviation of a row's estimate where |q - c| is 1.

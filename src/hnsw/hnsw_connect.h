@@ -29,7 +29,7 @@ class Connector {
 public:
     template <typename Source>
     Connector(Source source, Graph& graph, size_t limit)
-        : graph_(graph), parent_(source), queue_(source), attached_(source) {
+        : graph_(graph), parent_(source), queue_(source), attached_(source), cut_(source) {
         parent_.resize(limit, kNoNode);
     }
 
@@ -50,6 +50,13 @@ public:
         if (from == kNoNode) return false;
         added_++;
         if (!reached) reach(node, from);
+        while (!cut_.empty()) {
+            uint32_t cut = cut_.back();
+            cut_.pop_back();
+            if (is_reached(cut)) continue;
+            if ((from = attach(cut)) == kNoNode) return false;
+            reach(cut, from);
+        }
         return true;
     }
 
@@ -116,7 +123,7 @@ private:
 
     // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
     bool offer(uint32_t from, uint32_t node, size_t shares) {
-        if (!is_reached(from) || from == node) return false;
+        if (!is_reached(from) || from == node || (!is_reached(node) && hangs_on_cut(from))) return false;
         uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
         size_t n = graph_.links(from, seen);
         if (std::find(seen, seen + n, node) != seen + n) return true;
@@ -130,8 +137,28 @@ private:
             if (at == first) return false;
             at--;
         }
+        uint32_t lost = at == n ? kNoNode : links[at];
         links[at] = node;
-        return graph_.set_links(from, seen, n, links, at == n ? n + 1 : n);
+        if (!graph_.set_links(from, seen, n, links, at == n ? n + 1 : n)) return false;
+        if (lost != kNoNode) doubt(lost);
+        return true;
+    }
+
+    // Whether a node was reached through one that is cut off now.
+    bool hangs_on_cut(uint32_t node) const {
+        while (node != entry_ && node != kNoNode) node = parent_[node];
+        return node == kNoNode;
+    }
+
+    // An insert may have dropped the edge by which a node was reached for the sake of the one that was taken away.
+    // (A node that was not reached is still to come.)
+    void doubt(uint32_t node) {
+        if (!searched() || node >= parent_.size() || node == entry_ || parent_[node] == kNoNode) return;
+        uint32_t row[kMaxLinksOnLevel];
+        size_t n = graph_.links(parent_[node], row);
+        if (std::find(row, row + n, node) != row + n) return;
+        parent_[node] = kNoNode;
+        cut_.push_back(node);
     }
 
     static constexpr size_t kMaxLinksOnLevel = 200;
@@ -141,6 +168,7 @@ private:
     Numbers parent_;
     Numbers queue_;
     Numbers attached_;  // nodes that got an edge here
+    Numbers cut_;       // nodes that lost their edge meanwhile
     size_t next_host_ = 0;
     size_t added_ = 0;
 };

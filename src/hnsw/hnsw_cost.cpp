@@ -9,20 +9,43 @@
 namespace vext::hnsw {
 namespace {
 
-// Nodes scored by a search: fitted on searches of 62,666 x 384 at m = 16 (475 to 600 at ef 40, 1,750 to 2,300 at 200).
+// Nodes scored by a search: fitted on searches of 62,666 x 384 at m = 16 (785 at ef 40, 1,851 at 160, 7,742 at 1,280).
 double nodes_scored(double nodes, double m, double ef) {
-    return std::min(nodes, 0.127 * m * std::pow(ef, 0.85) * std::log(std::max(nodes, 2.0)));
+    return std::min(nodes, 0.326 * m * std::pow(ef, 0.685) * std::log(std::max(nodes, 2.0)));
 }
 
-// For each row that is looked at beyond the first batch the search compares so many nodes times m. Where rows are dropped,
-// batches hand out less of their beams, the first one a quarter: measured 8,600 and 14,500 nodes for 100 and 140 rows at
-// m = 16.
-constexpr double kNodesPerRow = 2;
-constexpr double kNodesPerFilteredRow = 6;
+// The beam that has handed out so many rows when it is reached, in times of these: batches hand out a part of theirs, less
+// where rows are dropped (hnsw_scan_batches.cpp). Measured 2,800, 6,000 and 13,000 nodes for LIMIT 100, 300 and 1,000;
+// 3,321, 6,522 and 17,300 for 100, 200 and 1,000 rows before a filter.
+constexpr double kBeamPerRow = 2.8;
+constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
-// What a node costs that lies anywhere, in times of what its share of a page costs: by the ratio of such scans to those of
-// a table by a bitmap, of 384 dimensions.
-constexpr double kScattered = 10;
+// A node is read once more when its rows are handed out, and these wait in a queue: as a share of a page.
+constexpr double kHandOut = 0.5;
+// How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
+constexpr double kRowsOfJoin = 1000;
+
+// What all searches of a query cost, those under a filter of the index as well.
+struct Searches {
+    const index::CostBasis& basis;
+    double m;
+    double passing;  // of all rows
+    bool filtered;
+
+    double node_cost() const { return cpu_index_tuple_cost + cpu_operator_cost; }
+    double visits(double nodes) const {
+        return nodes * node_cost() + basis.pages * (1 - std::exp(-nodes / basis.pages)) * basis.page_cost;
+    }
+    // Nodes are tested in file order, without a pin; those that pass are scored.
+    double sweep() const {
+        return basis.pages * basis.page_in_order_cost + basis.rows * 2 * cpu_operator_cost + passing * node_cost();
+    }
+    double up_to(double ef) const {
+        double nodes = nodes_scored(basis.rows, m, ef);
+        if (!filtered) return visits(nodes);
+        return std::min(visits(std::min(basis.rows, nodes * std::sqrt(basis.rows / passing))), sweep());
+    }
+};
 
 }  // namespace
 
@@ -30,29 +53,30 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
                    Selectivity* selectivity, double* correlation, double* pages) {
     index::CostBasis basis;
     if (!index::begin_estimate(root, path, {startup, total, selectivity, correlation, pages}, &basis)) return;
-    IndexOptInfo* info = path->indexinfo;
-    Relation rel = index_open(info->indexoid, NoLock);
-    int m = read_options(rel).m;
+    Relation rel = index_open(path->indexinfo->indexoid, NoLock);
+    double m = read_options(rel).m;
     index_close(rel, NoLock);
 
+    bool filtered = index::has_filter(path);
+    double passing = std::max(basis.rows * *selectivity, 1.0);
     double ef = settings.ef_search;
-    double scored = nodes_scored(basis.rows, m, ef);
-    auto distinct_pages = [&](double visits) { return basis.pages * (1 - std::exp(-visits / basis.pages)); };
-    double node_cost = cpu_index_tuple_cost + cpu_operator_cost;
-    *startup = scored * node_cost + distinct_pages(scored) * basis.page_cost;
+    if (filtered) ef = static_cast<double>(under_filter(basis.rows, static_cast<size_t>(settings.ef_search)));
+    Searches searches{basis, m, passing, filtered};
+    *startup = searches.up_to(ef);
 
-    double free_rows = basis.drops_rows ? ef * kFirstShare : ef;
-    double further = std::max(0.0, basis.wanted - free_rows);
-    if (basis.limit_known) {
-        // Nodes of further batches lie anywhere.
-        double per_row = m * (basis.drops_rows ? kNodesPerFilteredRow : kNodesPerRow);
-        double visits = std::min(basis.rows, further * per_row);
-        double visit = node_cost + kScattered * *pages / basis.rows * basis.page_cost;
-        *total = *startup + visits * visit / basis.wanted_share;
-    } else {
-        *total = *startup + further * node_cost * m + basis.pages * basis.random_page_cost;
+    bool drops_rows = basis.drops_rows || basis.joins;
+    double wanted = basis.joins ? std::min(passing, std::max(basis.wanted, kRowsOfJoin)) : basis.wanted;
+    double further = 0;
+    if (wanted > (drops_rows ? ef * kFirstShare : ef)) {
+        double beam = std::max(ef, wanted * (drops_rows || filtered ? kBeamPerFilteredRow : kBeamPerRow));
+        further = searches.up_to(beam) - *startup + wanted * kHandOut * basis.page_cost;
     }
-    *total += basis.rows * *selectivity * cpu_index_tuple_cost;
+    // More than a scan hands out, or all that there is: a search is no way to read a table.
+    if (wanted > settings.max_scan_tuples || (!basis.limit_known && !filtered)) {
+        further = basis.rows * searches.node_cost() * m + basis.pages * basis.random_page_cost;
+        wanted = passing;
+    }
+    *total = *startup + further * passing / wanted + passing * cpu_index_tuple_cost;
     (void)loop_count;
 }
 

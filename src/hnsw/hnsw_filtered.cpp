@@ -10,13 +10,26 @@ namespace {
 bool farther_first(const Candidate& a, const Candidate& b) { return a.key > b.key; }
 
 // Of what a search of the graph takes to score a node: the test of a node in a sweep, and the score of one that passes.
-constexpr double kTestCost = 0.05;
+constexpr double kTestCost = 0.025;
 constexpr double kScoreCost = 0.5;
 // An index of more nodes than so many times the limit of scored ones is not gone through as a whole.
 constexpr double kSweepLimit = 100;
 // What a sweep scores beside what the search did may be so much more than the limit.
 constexpr double kOverLimit = 1.25;
 constexpr BlockNumber kSampledBlocks = 64;
+// Where rows pass so much more often in the sample than where the search is (what it met is too little to tell, if so
+// many more would change that), it leaps to some of those in the sample. For each node of its beam it scores about so
+// many; a sweep that costs not much more is preferred, since it is exact.
+constexpr double kElsewhere = 4, kByChance = 4;
+constexpr double kLeapScores = 20, kExact = 4;
+constexpr size_t kLandings = 256;
+// What passes in many places far from each other may be near, too: then the search goes on from where it came from,
+// over so much of the limit.
+constexpr double kAround = 0.1;
+// Far from the query rows are about equally far, and neighbours tell less of where the nearest are.
+constexpr size_t kFar = 6;
+// Where so many pass they lead to each other.
+constexpr double kConnected = 0.2;
 // A search ends when it has scored about so many times the nodes among which as many as it wants pass.
 constexpr double kSurroundings = 8;
 // So many nodes tell how often rows pass.
@@ -29,10 +42,11 @@ constexpr double kRecent = 256;
 }  // namespace
 
 // Where few of the nodes pass, the search comes far beyond each of them before it has seen enough, and knows its
-// surroundings well: so fewer will do.
+// surroundings well: so fewer will do. Not where it has leapt.
 size_t FilteredSearch::wanted() const {
     double least = 0.4;
-    return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(beam_) * (least + (1 - least) * share_)));
+    if (landed_) return asked_;
+    return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(asked_) * (least + (1 - least) * share_)));
 }
 
 void FilteredSearch::keep_best(codec::Key key) {
@@ -46,39 +60,61 @@ void FilteredSearch::keep_best(codec::Key key) {
     best_[at] = key;
 }
 
-void FilteredSearch::insert(const Candidate& c) {
-    bool passes = store_.may_pass(c.node);
-    share_ += ((passes ? 1 : 0) - share_) / kRecent;
-    if (passes) {
+void FilteredSearch::push(const Candidate& c) {
+    frontier_.push_back(c);
+    std::push_heap(frontier_.begin(), frontier_.end(), farther_first);
+}
+
+void FilteredSearch::insert(const Candidate& scored) {
+    Candidate c = scored;
+    c.passes = store_.may_pass(c.node);
+    share_ += ((c.passes ? 1 : 0) - share_) / kRecent;
+    if (c.passes) {
         passed_++;
         found_.push_back(c);
         keep_best(c.key);
     }
-    if (best_.size() < beam_ || c.key < best_.back()) {
-        frontier_.push_back(c);
-        std::push_heap(frontier_.begin(), frontier_.end(), farther_first);
+    if (leapt_ && !c.passes && (!near_passing_ || share_ > kConnected)) {
+        aside_.push_back(c);
+    } else if (best_.size() < beam_ || c.key < best_.back()) {
+        push(c);
     } else {
         later_.push_back(c);
     }
 }
 
-void FilteredSearch::search(size_t beam, uint64 limit) {
-    if (exhausted_) return;
+void FilteredSearch::widen(size_t beam) {
     beam_ = beam;
     best_.clear();
     for (const Candidate& c : found_) keep_best(c.key);
+}
+
+void FilteredSearch::search(size_t beam, uint64 limit) {
+    if (exhausted_) return;
+    asked_ = beam;
+    widen(landed_ ? beam * kFar : beam);
     for (const Candidate& c : later_) frontier_.push_back(c);
     later_.clear();
     std::make_heap(frontier_.begin(), frontier_.end(), farther_first);
-    while (!frontier_.empty()) {
-        size_t enough = wanted();
-        if (best_.size() >= enough && frontier_[0].key > best_[enough - 1]) return;
-        if (should_sweep(enough, limit)) return sweep(limit);
+    if (landed_) part();
+    for (;;) {
+        size_t most = enough();
+        bool full = best_.size() >= most, done = full && !frontier_.empty() && frontier_[0].key > best_[most - 1];
+        if (leapt_ && (done || frontier_.empty())) {
+            come_back(limit);
+            continue;
+        }
+        if (frontier_.empty()) break;
+        if (done || (full && landed_ && !leapt_ && store_.scored() >= look_until_)) return;
+        Way way = choose_way(limit);
+        if (way == Way::sweep) return sweep(limit);
+        if (way == Way::leap) leap();
         if (store_.scored() >= limit) return;
         std::pop_heap(frontier_.begin(), frontier_.end(), farther_first);
-        SlotNumber node = frontier_.back().node;
+        Candidate c = frontier_.back();
         frontier_.pop_back();
-        expand(store_, node, 0, *this, seen_);
+        near_passing_ = c.passes;
+        expand(store_, c.node, 0, *this, seen_);
     }
     exhausted_ = true;
 }
@@ -89,30 +125,62 @@ double FilteredSearch::left_to_score(size_t enough) const {
     return scored * (kSurroundings * static_cast<double>(enough) / (static_cast<double>(passed_) + 1) - 1);
 }
 
-// Whether what is left of the search, or all that the limit leaves of it, costs more than a sweep. Rows that pass may be
-// far more frequent elsewhere: before a decision pages all over the index are looked at.
-bool FilteredSearch::should_sweep(size_t enough, uint64 limit) {
+// Whether what is left of the search, or all that the limit leaves of it, costs more than a leap or a sweep. Before a
+// decision pages all over the index are looked at.
+FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
+    size_t enough = this->enough();
+    auto scored = static_cast<double>(store_.scored()), all = static_cast<double>(places()), most = static_cast<double>(limit);
     bool over = store_.scored() >= limit;
-    if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return false;
-    auto all = static_cast<double>(places()), most = static_cast<double>(limit);
-    if (all > kSweepLimit * most) return false;
-    double left = left_to_score(enough);
-    if (!over && left < all * kTestCost) return false;
+    if (over ? best_.size() >= enough : store_.scored() < kFirstLook || share_ > kOften) return Way::on;
+    double left = left_to_score(enough), leap_cost = kLeapScores * static_cast<double>(kFar * asked_), tests = all * kTestCost;
+    bool leaps = !landed_ && left > leap_cost;
+    bool sweeps = (over || (!landed_ && left > tests)) && all <= kSweepLimit * most;
+    if (!leaps && !sweeps) return Way::on;
     if (share_of_all_ < 0) sample();
-    double scores = all * share_of_all_;
-    if (static_cast<double>(store_.scored()) + scores > most * kOverLimit) return false;
-    return over || left > all * kTestCost + scores * kScoreCost;
+    double here = (static_cast<double>(passed_) + kByChance) / scored, scores = all * share_of_all_;
+    double sweep_cost = tests + scores * kScoreCost;
+    sweeps = sweeps && scored + scores <= most * kOverLimit;
+    bool elsewhere = !tested_.empty() && share_of_all_ > kElsewhere * here;
+    if (leaps && elsewhere && (!sweeps || sweep_cost > kExact * leap_cost)) return Way::leap;
+    return sweeps && (over || left > sweep_cost) ? Way::sweep : Way::on;
 }
 
 void FilteredSearch::sample() {
-    double live = 1, pass = 0;
-    for (BlockNumber block = 1; block < blocks_; block += 1 + blocks_ / kSampledBlocks) {
-        tested_.clear();
-        live += static_cast<double>(store_.test_block(block, &tested_));
-        pass += static_cast<double>(tested_.size());
-    }
+    double live = 1;
     tested_.clear();
-    share_of_all_ = (pass + 1) / live;
+    for (BlockNumber block = 1; block < blocks_; block += 1 + blocks_ / kSampledBlocks) {
+        live += static_cast<double>(store_.test_block(block, &tested_));
+    }
+    share_of_all_ = (static_cast<double>(tested_.size()) + 1) / live;
+}
+
+// Rows that pass are elsewhere, behind many that do not: the search goes on among some of those that the sample found,
+// from one that passes to the next, over at most one that does not. What it had in hand waits.
+void FilteredSearch::leap() {
+    landed_ = true;
+    widen(asked_ * kFar);
+    part();
+    size_t step = 1 + tested_.size() / kLandings, n = 0;
+    for (size_t i = 0; i < tested_.size(); i += step) tested_[n++] = tested_[i];
+    tested_.resize_uninitialized(n);
+    near_passing_ = true;
+    score_tested(*this);
+}
+
+void FilteredSearch::part() {
+    leapt_ = true;
+    auto others = std::partition(frontier_.begin(), frontier_.end(), [](const Candidate& c) { return c.passes; });
+    for (auto c = others; c != frontier_.end(); c++) aside_.push_back(*c);
+    frontier_.resize_uninitialized(static_cast<size_t>(others - frontier_.begin()));
+    std::make_heap(frontier_.begin(), frontier_.end(), farther_first);
+}
+
+void FilteredSearch::come_back(uint64 limit) {
+    leapt_ = false;
+    for (const Candidate& c : aside_) frontier_.push_back(c);
+    aside_.clear();
+    std::make_heap(frontier_.begin(), frontier_.end(), farther_first);
+    look_until_ = store_.scored() + static_cast<uint64>(kAround * static_cast<double>(limit));
 }
 
 // All nodes that were not scored yet, in file order. What it finds is exact, unless the limit ends it.
@@ -121,29 +189,31 @@ void FilteredSearch::sweep(uint64 limit) {
     constexpr size_t kScoreTogether = 256;
     BlockNumber ahead = 1 + kSlotsAhead / store_.index().layout.nodes.per_page;
     auto most = static_cast<uint64>(static_cast<double>(limit) * kOverLimit);
+    struct {
+        ArenaVec<Candidate>& found;
+        void insert(const Candidate& c) { found.push_back(c); }
+    } pool{found_};
     tested_.clear();
     for (BlockNumber block = 1; block < blocks_ && store_.scored() < most; block++) {
         CHECK_FOR_INTERRUPTS();
         store_.prefetch_tests(block + ahead);
         store_.test_block(block, &tested_);
-        if (tested_.size() >= kScoreTogether) score_tested();
+        if (tested_.size() >= kScoreTogether) score_tested(pool);
     }
-    score_tested();
+    score_tested(pool);
     frontier_.clear();
     later_.clear();
+    aside_.clear();
     exhausted_ = true;
 }
 
-void FilteredSearch::score_tested() {
+template <typename Pool>
+void FilteredSearch::score_tested(Pool& pool) {
     size_t fresh = 0;
     for (SlotNumber node : tested_) {
         tested_[fresh] = node;
         fresh += seen_.insert(node);
     }
-    struct {
-        ArenaVec<Candidate>& found;
-        void insert(const Candidate& c) { found.push_back(c); }
-    } pool{found_};
     store_.score_into(tested_.data(), fresh, pool);
     tested_.clear();
 }

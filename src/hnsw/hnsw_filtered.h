@@ -14,7 +14,7 @@ public:
     // All must outlive the search; the filter is the store's.
     FilteredSearch(HnswStore& store, NodeSet<ArenaVec>& seen, MemoryContext context)
         : store_(store), seen_(seen), blocks_(RelationGetNumberOfBlocks(store.index().rel)), frontier_(context),
-          later_(context), found_(context), best_(context), tested_(context) {}
+          later_(context), aside_(context), found_(context), best_(context), tested_(context) {}
 
     // Goes on until `beam` nodes that pass, and were not taken yet, are known to be the nearest; fewer where most
     // others fail too. At most `limit` nodes are scored, all searches together.
@@ -34,30 +34,44 @@ public:
     // How many of the beam to take, and whether there is nothing left to search.
     size_t wanted() const;
     bool exhausted() const { return exhausted_; }
-    size_t bytes() const { return frontier_.bytes() + later_.bytes() + found_.bytes() + seen_.size() * 8; }
+    size_t bytes() const { return frontier_.bytes() + later_.bytes() + aside_.bytes() + found_.bytes() + seen_.size() * 8; }
 
     // What expand() needs of a pool.
     void insert(const Candidate& c);
     uint32_t peek() const { return frontier_.empty() ? kNoNode : frontier_[0].node; }
 
 private:
+    enum class Way { on, leap, sweep };
+
+    size_t enough() const { return landed_ ? beam_ : wanted(); }
+    void widen(size_t beam);
     void keep_best(codec::Key key);
+    void push(const Candidate& c);
     uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
     double left_to_score(size_t enough) const;
-    bool should_sweep(size_t enough, uint64 limit);
+    Way choose_way(uint64 limit);
     void sample();
+    void leap();
+    void part();
+    void come_back(uint64 limit);
     void sweep(uint64 limit);
-    void score_tested();
+    template <typename Pool>
+    void score_tested(Pool& pool);
 
     HnswStore& store_;
     NodeSet<ArenaVec>& seen_;
     BlockNumber blocks_;  // what comes behind them later is not visible to the scan
     ArenaVec<Candidate> frontier_;  // a heap: not expanded, nearest first
     ArenaVec<Candidate> later_;     // not expanded, and behind the beam when they were scored
+    ArenaVec<Candidate> aside_;     // not expanded, and left where the search leapt away
     ArenaVec<Candidate> found_;     // pass, and were not taken
     ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
-    size_t beam_ = 1;
+    size_t asked_ = 1, beam_ = 1;   // the beam, and what is kept of it: more once the search has leapt
     size_t passed_ = 0;             // of all scored in the graph
+    bool landed_ = false;           // the search has leapt
+    bool leapt_ = false;            // and is there: only nodes that pass, and their neighbours, are expanded
+    uint64 look_until_ = 0;         // back again, it ends when so many were scored
+    bool near_passing_ = true;      // what is scored now is a neighbour of one that passes
     ArenaVec<SlotNumber> tested_;   // pass, and are to be scored
     double share_ = 1;              // of the last nodes scored, how many pass
     double share_of_all_ = -1;      // of all nodes, as far as a sample tells; negative: not looked at yet

@@ -153,12 +153,16 @@ void HnswLinker::look_ahead(const SlotNumber* nodes, size_t n) {
     ahead_.clear();
     for (size_t i = 0; i < n; i++) {
         size_t count = planned_links(nodes[i], row);
-        for (size_t j = 0; j < count; j++) ahead_.push_back(row[j]);
+        for (size_t j = 0; j < count; j++) ahead_.push_back(uint64{row[j]} << 32 | nodes[i]);
     }
     std::sort(ahead_.begin(), ahead_.end());
 }
 
-bool HnswLinker::is_ahead(SlotNumber node) const { return std::binary_search(ahead_.begin(), ahead_.end(), node); }
+// One of those nodes that leads to a node, or kNoSlot.
+SlotNumber HnswLinker::leads_to(SlotNumber node) const {
+    const uint64* at = std::lower_bound(ahead_.begin(), ahead_.end(), uint64{node} << 32);
+    return at != ahead_.end() && *at >> 32 == node ? static_cast<SlotNumber>(*at) : format::kNoSlot;
+}
 
 bool HnswLinker::is_live_now(SlotNumber node) {
     bool live = false;
@@ -166,53 +170,64 @@ bool HnswLinker::is_live_now(SlotNumber node) {
     return live;
 }
 
-// Puts back what the heuristic dropped from a row `seen` of level 0 although no node of `links` leads to it. So who
+// Puts back what the heuristic dropped from a row of level 0 although no node of `links` leads to it. So who
 // could be reached from the row's owner still can, in two steps at most. Gives how many links there are then: it may be
 // one more than a row has.
-size_t HnswLinker::keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count) {
+size_t HnswLinker::keep_reachable(const RowChange& change, SlotNumber* links, size_t count) {
     look_ahead(links, count);
     size_t chosen = count;
-    for (size_t i = 0; i < n; i++) {
-        if (std::find(links, links + chosen, seen[i]) != links + chosen || is_ahead(seen[i])) continue;
-        if (is_live_now(seen[i])) links[count++] = seen[i];
+    for (size_t i = 0; i < change.seen_count; i++) {
+        SlotNumber node = change.seen[i];
+        if (std::find(links, links + chosen, node) != links + chosen) continue;
+        SlotNumber through = leads_to(node);
+        if (through != format::kNoSlot) {
+            drops_.push_back({change.row.node, node, through});
+        } else if (is_live_now(node)) {
+            links[count++] = node;
+        }
     }
     return count;
 }
 
-// Puts `to` into a full row of n that ascends by distance (unless some are dead), in place of the farthest that another
+// Puts `to` into a full row that ascends by distance (unless some are dead), in place of the farthest that another
 // node of the row, or `to`, leads to, or that is dead. Where there is none the farthest goes, and is returned: `to` has
 // to lead to it.
-SlotNumber HnswLinker::force(SlotNumber to, SlotNumber* links, size_t n) {
+SlotNumber HnswLinker::force(const RowChange& change, SlotNumber to, SlotNumber* links) {
+    size_t n = change.seen_count;
     links[n] = to;
     look_ahead(links, n + 1);
-    size_t victim = n;
-    while (victim-- > 0 && !is_ahead(links[victim]) && is_live_now(links[victim])) {
+    for (size_t victim = n; victim-- > 0;) {
+        SlotNumber node = links[victim], through = leads_to(node);
+        if (through == format::kNoSlot && is_live_now(node)) continue;
+        if (through != format::kNoSlot) drops_.push_back({change.row.node, node, through});
+        links[victim] = to;
+        return format::kNoSlot;
     }
-    bool covered = victim < n;
-    if (!covered) victim = n - 1;
-    SlotNumber lost = covered ? format::kNoSlot : links[victim];
-    links[victim] = to;
-    return lost;
+    std::swap(links[n - 1], links[n]);
+    return links[n];
 }
 
-// Lets the node that edges are added to lead to `lost` itself, in its own row; where that is full, in place of a node
-// that another one of the row leads to. False: there is none.
-bool HnswLinker::adopt(SlotNumber lost) {
+// Lets the node that edges are added to lead to what the row of `from` loses, in its own row; where that is full, in
+// place of a node that another one of the row leads to. False: there is none.
+bool HnswLinker::adopt(SlotNumber from, SlotNumber lost) {
     if (!own_planned_) return false;
     RowChange& own = changes_[0].change;
     SlotNumber* end = own.links + own.count;
-    if (lost == own.row.node || std::find(own.links, end, lost) != end) return true;
-    if (own.count < store_.index().max_links(0)) {
+    bool done = lost == own.row.node || std::find(own.links, end, lost) != end;
+    if (!done && own.count < store_.index().max_links(0)) {
         own.links[own.count++] = lost;
-        return true;
+        done = true;
     }
-    look_ahead(own.links, own.count);
-    while (end-- > own.links) {
-        if (!is_ahead(*end)) continue;
+    if (!done) look_ahead(own.links, own.count);
+    while (!done && end-- > own.links) {
+        SlotNumber through = leads_to(*end);
+        if (through == format::kNoSlot) continue;
+        drops_.push_back({own.row.node, *end, through});
         *end = lost;
-        return true;
+        done = true;
     }
-    return false;
+    if (done && lost != own.row.node) drops_.push_back({from, lost, own.row.node});
+    return done;
 }
 
 // What the edge from -> to makes of the row of `from`, as it is now. False: nothing is to be changed, and `outcome`
@@ -230,6 +245,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     *outcome = Outcome::gone;
     if (!live || !store_.find_row(from, level, &change->row)) return false;
 
+    size_t drops = drops_.size();
     SlotNumber* seen = change->seen;
     size_t n = change->seen_count = store_.links(from, level, seen);
     *outcome = Outcome::added;
@@ -241,15 +257,16 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
     if (count > max) {
         count = choose(base_code_.data(), links, count, max);
         bool chosen = std::find(links, links + count, to) != links + count;
-        if (chosen && level == 0) count = keep_reachable(seen, n, links, count);
-        if (chosen && count > max) chosen = adopt(links[--count]);
+        if (chosen && level == 0) count = keep_reachable(*change, links, count);
+        if (chosen && count > max) chosen = adopt(from, links[--count]);
         if (!chosen) {
+            drops_.resize_uninitialized(drops);
             *outcome = Outcome::refused;
             if (mode == Mode::if_chosen) return false;
             memcpy(links, seen, n * sizeof(SlotNumber));
             sort_links(base_code_.data(), links, n);
-            SlotNumber lost = force(to, links, n);
-            bool kept = lost == format::kNoSlot || adopt(lost);
+            SlotNumber lost = force(*change, to, links);
+            bool kept = lost == format::kNoSlot || adopt(from, lost);
             if (!kept && mode == Mode::always) return false;
             *outcome = Outcome::added;
             count = n;
@@ -265,6 +282,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
 void HnswLinker::plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
                             Outcome* outcomes) {
     changes_.resize_uninitialized(n + 1);
+    drops_.clear();
     RowChange& own = changes_[0].change;
     own_planned_ = level == 0 && store_.find_row(to, 0, &own.row);
     planned_ = own_planned_;
@@ -315,7 +333,7 @@ HnswLinker::Outcome HnswLinker::add_edge(SlotNumber from, int level, SlotNumber 
     return outcome;
 }
 
-void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes) {
+void HnswLinker::change_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes) {
     size_t todo[kMaxLinks];
     std::iota(todo, todo + n, size_t{0});
     while (n > 0) {
@@ -330,6 +348,38 @@ void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumb
         for (size_t i = 0; i < count; i++) {
             if (rows[i]->replaced == Replaced::gone) outcomes[rows[i]->edge] = Outcome::gone;
             if (rows[i]->replaced == Replaced::changed) todo[n++] = rows[i]->edge;
+        }
+        if (level == 0) doubt();
+    }
+}
+
+bool HnswLinker::leads(SlotNumber from, SlotNumber to) {
+    SlotNumber row[kMaxLinks];
+    size_t n = store_.links(from, 0, row);
+    return std::find(row, row + n, to) != row + n;
+}
+
+// Others may have dropped at the same time the edges that a change relied on: two inserts that each drop an edge to one
+// node for the sake of the other's would cut it off. So each looks again after it has written: at least the last one
+// sees what the others wrote.
+void HnswLinker::doubt() {
+    for (const Drop& drop : drops_.span()) {
+        if (!leads(drop.through, drop.to) && !leads(drop.from, drop.to) && is_live_now(drop.to)) doubts_.push_back(drop);
+    }
+}
+
+void HnswLinker::add_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes) {
+    change_edges(from, n, level, to, mode, outcomes);
+    while (!doubts_.empty()) {
+        Drop drop = doubts_.back();
+        doubts_.pop_back();
+        for (SlotNumber again : {drop.from, drop.through}) {
+            Outcome outcome;
+            change_edges(&again, 1, 0, drop.to, Mode::always, &outcome);
+            if (outcome != Outcome::added) continue;
+            // Vacuum has either seen the edge or been seen.
+            if (!is_live_now(drop.to)) drop_links(again, 0, &drop.to, 1);
+            break;
         }
     }
 }

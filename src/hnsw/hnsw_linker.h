@@ -17,7 +17,8 @@ struct RowChange {
 class HnswLinker {
 public:
     HnswLinker(HnswStore& store, MemoryContext context)
-        : store_(store), base_code_(context), codes_(context), neighbors_(context), changes_(context), ahead_(context) {}
+        : store_(store), base_code_(context), codes_(context), neighbors_(context), changes_(context), ahead_(context),
+          drops_(context), doubts_(context) {}
 
     enum class Outcome : uint8 { gone, refused, added };
 
@@ -56,6 +57,11 @@ public:
     void sort_links(const uint8* base_code, SlotNumber* nodes, size_t n);
 
 private:
+    // An edge that a row loses because another node leads to its end.
+    struct Drop {
+        SlotNumber from, to, through;
+    };
+
     void sort_by_distance(const uint8* base_code, const SlotNumber* nodes, size_t n);
     Replaced compare(Page page, const RowChange& change);
     void apply(Page page, const RowChange& change);
@@ -64,11 +70,14 @@ private:
     void plan_edges(const SlotNumber* from, const size_t* todo, size_t n, int level, SlotNumber to, Mode mode,
                     Outcome* outcomes);
     void look_ahead(const SlotNumber* nodes, size_t n);
-    bool is_ahead(SlotNumber node) const;
-    size_t keep_reachable(const SlotNumber* seen, size_t n, SlotNumber* links, size_t count);
-    SlotNumber force(SlotNumber to, SlotNumber* links, size_t n);
-    bool adopt(SlotNumber lost);
+    SlotNumber leads_to(SlotNumber node) const;
+    size_t keep_reachable(const RowChange& change, SlotNumber* links, size_t count);
+    SlotNumber force(const RowChange& change, SlotNumber to, SlotNumber* links);
+    bool adopt(SlotNumber from, SlotNumber lost);
     bool publish_own();
+    void change_edges(const SlotNumber* from, size_t n, int level, SlotNumber to, Mode mode, Outcome* outcomes);
+    bool leads(SlotNumber from, SlotNumber to);
+    void doubt();
 
     HnswStore& store_;
     ArenaVec<uint8> base_code_;
@@ -77,7 +86,9 @@ private:
     ArenaVec<Planned> changes_;  // of which planned_; the first is of the row of the edges' end, if own_planned_
     size_t planned_ = 0;
     bool own_planned_ = false;
-    ArenaVec<SlotNumber> ahead_;  // sorted
+    ArenaVec<uint64> ahead_;  // pairs of a node and who leads to it, sorted
+    ArenaVec<Drop> drops_;    // of what is planned, on level 0
+    ArenaVec<Drop> doubts_;
 };
 
 }  // namespace vext::hnsw

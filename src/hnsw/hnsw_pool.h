@@ -18,6 +18,7 @@ struct Candidate {
     codec::Key key;
     uint32_t node;
     bool expanded = false;
+    bool passes = false;  // a filter; under one
 };
 
 // Node numbers seen by one search: open addressing, so that clearing costs what the search visited.

@@ -1,5 +1,7 @@
 // The batches of an index scan: the nearest of what a search found become its results, the rest is left to the next one,
 // whose beam is wider.
+#include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "hnsw/hnsw_calibrate.h"
@@ -132,6 +134,10 @@ const index::ScanLimit* limit_reached(const Scan& s) {
 
 uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
 
+double places_of(const HnswIndex& index) {
+    return static_cast<double>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page;
+}
+
 // The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
 void filtered_batch(Scan& s, bool first) {
     FilteredSearch& search = *s.filtered;
@@ -167,6 +173,13 @@ void start_filtered(Scan& s, const EntryPoint& entry) {
 }
 
 }  // namespace
+
+size_t under_filter(double rows, size_t ef_search) {
+    constexpr double kRows = 65536, kThere = 1.25, kDoubled = 0.3125, kMost = 2.5;
+    constexpr size_t kSuffices = 100;
+    double factor = std::clamp(kThere + kDoubled * std::log2(std::max(rows, 1.0) / kRows), 1.0, kMost);
+    return std::max(ef_search, std::min(static_cast<size_t>(factor * static_cast<double>(ef_search)), kSuffices));
+}
 
 bool read_result(Scan& s, Result& r) {
     HnswStore::Found f;
@@ -210,6 +223,7 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     size_t ef_search = choose_ef(s);
+    if (s.filter.filters() && s.quota == 0) ef_search = under_filter(places_of(s.index), ef_search);
     s.first_ef = beam_of(s.index, ef_search);
     s.ef = iterative ? first_beam(s) : s.first_ef;
     if (s.filter.filters()) {

@@ -12,17 +12,18 @@ inline constexpr double kCachedPageShare = 0.25;
 
 struct CostBasis {
     double rows;
-    // How many rows of the index the query is expected to take, and which share of all that the planner will charge for
-    // these: it interpolates between startup and total. Without a LIMIT known, all of them.
+    // How many rows of the index the query is expected to take; the planner interpolates between startup and total for
+    // them. Without a LIMIT known, all.
     double wanted;
-    double wanted_share;
     bool limit_known;
+    bool joins;       // there is a LIMIT, of a join: it wants so many rows, at the least
     bool drops_rows;  // by conditions that the index does not check
     // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that
     // lie in the index: it is as good as small as the table.
     double pages;
-    double random_page_cost;  // of a page read from disk
-    double page_cost;         // of a page of an index in use
+    double random_page_cost;    // of a page read from disk
+    double page_cost;           // of a page of an index in use
+    double page_in_order_cost;  // of one of many that are read one after the other
 };
 
 struct CostOutput {
@@ -73,18 +74,18 @@ inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput&
         *out.startup = *out.total = get_float8_infinity();
         return false;
     }
-    get_tablespace_page_costs(info->reltablespace, &basis->random_page_cost, nullptr);
+    double seq_page_cost;
+    get_tablespace_page_costs(info->reltablespace, &basis->random_page_cost, &seq_page_cost);
     basis->page_cost = basis->random_page_cost * kCachedPageShare;
+    basis->page_in_order_cost = seq_page_cost * kCachedPageShare;
     basis->rows = std::max(info->tuples, 1.0);
-    basis->wanted = basis->rows * *out.selectivity;
-    basis->wanted_share = 1;
-    bool alone = bms_membership(root->all_baserels) == BMS_SINGLETON || info->rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
-    if (alone && root->limit_tuples > 0 && path->indexorderbys != NIL) {
-        basis->wanted_share = std::min(1.0, root->limit_tuples / std::max(path->path.parent->rows, 1.0));
-        basis->wanted *= basis->wanted_share;
-    }
-    basis->drops_rows = path->path.parent->rows < 0.99 * basis->rows * *out.selectivity || has_range(path);
-    basis->limit_known = basis->wanted_share < 1 || has_range(path);
+    double passing = basis->rows * *out.selectivity, rows = std::max(path->path.parent->rows, 1.0);
+    bool alone = bms_membership(root->all_baserels) == BMS_SINGLETON;
+    bool limited = root->limit_tuples > 0 && path->indexorderbys != NIL;
+    basis->wanted = limited ? passing * std::min(1.0, root->limit_tuples / rows) : passing;
+    basis->limit_known = limited || has_range(path);
+    basis->joins = limited && !alone;
+    basis->drops_rows = rows < 0.99 * passing || has_range(path);
     double index_pages = std::max<double>(info->pages, 1);
     basis->pages = std::min(index_pages, std::max<double>(info->rel->pages, 1));
     *out.pages = index_pages;

@@ -5,6 +5,7 @@
 
 #include "index/access_method.h"
 #include "index/opclass.h"
+#include "index/order_paths.h"
 #include "type/ball.h"
 
 namespace vext::index {
@@ -48,22 +49,52 @@ bool is_same_distance(const Node* node, const OpExpr* order_by) {
            equal(lsecond(op->args), left);
 }
 
-// The bound of a clause distance < bound or distance <= bound, either way round; nullptr: it is none.
+Expr* call(Oid function, Expr* left, Expr* right) {
+    return reinterpret_cast<Expr*>(
+        makeFuncExpr(function, FLOAT8OID, list_make2(left, right), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+}
+
+Expr* float8_const(double value) {
+    return reinterpret_cast<Expr*>(
+        makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(value), false, FLOAT8PASSBYVAL));
+}
+
+// Of number < bound, where the number grows with the distance, or number > bound, where it falls: the distance's bound.
+// nullptr: it is none that is known now. Where the query has no direction distances are NaN, the greatest number: within
+// no bound, but 1 - NaN is above any. There the bound has to be NaN, which is none.
+Expr* bound_behind(PlannerInfo* root, Expr* number, const OpExpr* order_by, const Node* bound, bool falls) {
+    double value = 0;
+    if (!IsA(bound, Const) || reinterpret_cast<const Const*>(bound)->constisnull || exprType(bound) != FLOAT8OID) return nullptr;
+    value = DatumGetFloat8(reinterpret_cast<const Const*>(bound)->constvalue);
+    if (!bound_of_distance(root, number, &value)) return nullptr;
+    if (!falls) return float8_const(value);
+    auto* query = static_cast<Expr*>(lsecond(order_by->args));
+    Expr* to_itself = make_opclause(order_by->opno, FLOAT8OID, false, query, query, InvalidOid, InvalidOid);
+    Expr* known = call(F_FLOAT8PL, float8_const(value), call(F_FLOAT8MUL, float8_const(0), to_itself));
+    return reinterpret_cast<Expr*>(eval_const_expressions(root, reinterpret_cast<Node*>(known)));
+}
+
+// The distance's bound in a clause distance < bound or distance <= bound, either way round, also where a constant is added
+// to the distance, or multiplied; nullptr: it is none.
 Expr* upper_bound(PlannerInfo* root, const Expr* clause, const OpExpr* order_by) {
     if (!IsA(clause, OpExpr)) return nullptr;
     auto* op = reinterpret_cast<const OpExpr*>(clause);
     if (list_length(op->args) != 2) return nullptr;
-    auto *left = static_cast<Node*>(linitial(op->args)), *right = static_cast<Node*>(lsecond(op->args));
-    bool commuted = is_same_distance(right, order_by);
-    if (!commuted && !is_same_distance(left, order_by)) return nullptr;
+    auto *left = static_cast<Expr*>(linitial(op->args)), *right = static_cast<Expr*>(lsecond(op->args));
+    DistanceIn in = distance_in(root, right);
+    bool commuted = is_same_distance(reinterpret_cast<Node*>(in.distance), order_by);
+    if (!commuted) in = distance_in(root, left);
+    if (!is_same_distance(reinterpret_cast<Node*>(in.distance), order_by)) return nullptr;
 
     Oid floats = lookup_type_cache(FLOAT8OID, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
     int strategy = get_op_opfamily_strategy(op->opno, floats);
-    bool is_upper = commuted ? strategy == BTGreaterStrategyNumber || strategy == BTGreaterEqualStrategyNumber
-                             : strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;
-    Node* bound = commuted ? left : right;
+    bool is_upper = commuted != in.falls ? strategy == BTGreaterStrategyNumber || strategy == BTGreaterEqualStrategyNumber
+                                         : strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;
+    Expr *number = commuted ? right : left, *expression = commuted ? left : right;
+    Node* bound = reinterpret_cast<Node*>(expression);
     if (!is_upper || !bms_is_empty(pull_varnos(root, bound)) || contain_volatile_functions(bound)) return nullptr;
-    if (exprType(bound) == FLOAT8OID) return reinterpret_cast<Expr*>(bound);
+    if (in.distance != number) return bound_behind(root, number, order_by, bound, in.falls);
+    if (exprType(bound) == FLOAT8OID) return expression;
     if (exprType(bound) != FLOAT4OID) return nullptr;
     return reinterpret_cast<Expr*>(
         makeFuncExpr(F_FLOAT8_FLOAT4, FLOAT8OID, list_make1(bound), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST));
@@ -188,6 +219,7 @@ List* add_conditions(PlannerInfo* root, const IndexPath* path, List* clauses) {
 
 void add_paths(PlannerInfo* root, RelOptInfo* rel, Index rti, RangeTblEntry* rte) {
     if (earlier != nullptr) earlier(root, rel, rti, rte);
+    add_order_paths(root, rel, rte);
     List* added = NIL;
     ListCell* cell;
     foreach (cell, rel->pathlist) {

@@ -93,6 +93,46 @@ inline void never_choose(IndexPath* path) {
 #endif
 }
 
+// Whether the planner looks for an index by the first part of an ORDER BY, and sorts by the rest.
+#if PG_VERSION_NUM >= 170000
+inline constexpr bool kSeesFirstOrder = true;
+#else
+inline constexpr bool kSeesFirstOrder = false;
+#endif
+
+inline bool is_descending(const PathKey* order) {
+#if PG_VERSION_NUM >= 180000
+    return order->pk_cmptype == COMPARE_GT;
+#else
+    return order->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+inline void set_ascending(PathKey* order) {
+#if PG_VERSION_NUM >= 180000
+    order->pk_cmptype = COMPARE_LT;
+#else
+    order->pk_strategy = BTLessStrategyNumber;
+#endif
+}
+
+// The expression of a class of equal ones that is of one relation, which may be a partition; nullptr: none.
+inline Expr* member_of(EquivalenceClass* members, const RelOptInfo* rel) {
+    EquivalenceMember* member;
+#if PG_VERSION_NUM >= 180000
+    EquivalenceMemberIterator each;
+    setup_eclass_member_iterator(&each, members, rel->relids);
+    while ((member = eclass_member_iterator_next(&each)) != nullptr) {
+#else
+    ListCell* cell;
+    foreach (cell, members->ec_members) {
+        member = static_cast<EquivalenceMember*>(lfirst(cell));
+#endif
+        if (!member->em_is_const && bms_equal(member->em_relids, rel->relids)) return member->em_expr;
+    }
+    return nullptr;
+}
+
 // Around functions of indexes, as the server's own maintenance does it.
 inline void restrict_search_path() {
 #if PG_VERSION_NUM >= 170000

@@ -56,6 +56,7 @@ extern "C" {
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 #include "nodes/subscripting.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"

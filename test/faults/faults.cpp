@@ -2,7 +2,7 @@
 // that each DOOR and each STEP below is entered here first (the linker's --wrap).
 //   SET vectorext.fault_at = n    the n-th door (a call that can fail) from now raises an ERROR; 0: none does
 //   SHOW vectorext.doors_passed   doors since then
-//   SET vectorext.pause_at = n    the n-th step (a content lock that is asked for while none is held) from now first gets
+//   SET vectorext.pause_at = n    the n-th step (a content lock that is asked for while no lock is held) from now first gets
 //                                 advisory lock 1 and gives it back; 0: none does
 //   SET vectorext.pause_reads     whether share locks are steps, too
 //   SHOW vectorext.steps_taken    steps since then
@@ -21,17 +21,24 @@ int doors_passed = 0;
 int pause_at = 0;
 int steps_taken = 0;
 bool pause_reads = false;
+bool extending = false;  // who waits now keeps all others from extending the relation
+constexpr int kExtended = -1;
 
 extern "C" void assign_fault_at(int, void*) { doors_passed = 0; }
-extern "C" void assign_pause_at(int, void*) { steps_taken = 0; }
+extern "C" void assign_pause_at(int, void*) {
+    steps_taken = 0;
+    extending = false;
+}
 
 void pass(const char* door) {
+    if (strcmp(door, "LockRelationForExtension") == 0) extending = true;
     if (++doors_passed == fault_at) elog(ERROR, "injected error at door %d: %s", fault_at, door);
 }
 
 void step(int mode) {
+    if (mode == kExtended) extending = false;
     // Interrupts are held off while a content lock is held.
-    if (InterruptHoldoffCount > 0 || !(mode == BUFFER_LOCK_EXCLUSIVE || (pause_reads && mode == BUFFER_LOCK_SHARE))) return;
+    if (InterruptHoldoffCount > 0 || extending || !(mode == BUFFER_LOCK_EXCLUSIVE || (pause_reads && mode == BUFFER_LOCK_SHARE))) return;
     if (++steps_taken != pause_at) return;
     DirectFunctionCall1(pg_advisory_lock_int8, Int64GetDatum(1));
     DirectFunctionCall1(pg_advisory_unlock_int8, Int64GetDatum(1));
@@ -102,6 +109,7 @@ DOOR(void, LaunchParallelWorkers, (ParallelContext* c), (c))
 DOOR(void, WaitForParallelWorkersToFinish, (ParallelContext* c), (c))
 STEP(void, LockBuffer, (Buffer b, int mode), (b, mode), mode)
 STEP(bool, ConditionalLockBuffer, (Buffer b), (b), BUFFER_LOCK_EXCLUSIVE)
+STEP(void, UnlockRelationForExtension, (Relation r, LOCKMODE m), (r, m), kExtended)
 #if PG_VERSION_NUM >= 160000
 DOOR(Buffer, ExtendBufferedRel, (BufferManagerRelation r, ForkNumber f, BufferAccessStrategy s, uint32 flags), (r, f, s, flags))
 #endif

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers
+our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers differences
   background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
@@ -167,6 +167,14 @@ sub answers
 			(SELECT id, embedding <-> vec(30000000 + q$dims) AS distance FROM items
 			 ORDER BY embedding <-> vec(30000000 + q$dims) LIMIT $o{k}) n
 		GROUP BY q ORDER BY q;});
+}
+
+# What two servers answer differently; nothing, if all is well.
+sub differences
+{
+	my ($one, $other) = map { [split /\n/, answers($_)] } @_;
+	my @lines = grep { ($one->[$_] // '') ne ($other->[$_] // '') } 0 .. (@$one > @$other ? $#$one : $#$other);
+	return join '', map { ($one->[$_] // 'nothing') . ' for ' . ($other->[$_] // 'nothing') . "\n" } @lines;
 }
 
 # A psql session of its own that runs statements (or another client program) while the test goes on.

@@ -46,7 +46,7 @@ SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE typname = 'v
 SELECT vector_send('[1,-2.5,3e38]'::vector);
 SELECT encode(vector_send('[-0,1e-45]'::vector), 'hex');
 SELECT current_setting('data_directory') || '/vector_io.bin' AS file,
-    format('rm %L', current_setting('data_directory') || '/vector_io.bin') AS remove \gset
+    format('cat > /dev/null; rm %L', current_setting('data_directory') || '/vector_io.bin') AS remove \gset
 COPY (SELECT id, v FROM stored ORDER BY id) TO :'file' WITH (FORMAT binary);
 CREATE TABLE copied (id int, v vector);
 COPY copied FROM :'file' WITH (FORMAT binary);

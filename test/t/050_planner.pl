@@ -21,7 +21,20 @@ $node->safe_psql('postgres', q{
 # ---- the index serves a first few rows, and the rest goes elsewhere --------------------------------------
 my $q = $node->safe_psql('postgres', 'SELECT vec(10000001, 96)');
 my $order = "ORDER BY embedding <-> '$q'";
-my @shapes = (
+sub plans_are
+{
+	for (@_)
+	{
+		my ($name, $query, $expected) = @$_;
+		my $plan = $node->safe_psql('postgres', "EXPLAIN (COSTS OFF) $query");
+		$plan =~ s/\[[^]]*\]/[...]/g;
+		if ($expected eq 'Seq Scan') { like($plan, qr/Seq Scan on items/, $name); }
+		elsif (ref $expected) { like($plan, $expected, $name); }
+		else { like($plan, qr/Scan (using|on) $expected/, $name); }
+	}
+	return;
+}
+plans_are(
 	[ 'the nearest ten', "SELECT id FROM items $order LIMIT 10", 'items_idx' ],
 	[ 'the nearest hundred', "SELECT id FROM items $order LIMIT 100", 'items_idx' ],
 	[ 'all rows in order', "SELECT id FROM items $order", 'Seq Scan' ],
@@ -37,20 +50,18 @@ my @shapes = (
 	[ 'a range of it', "SELECT id FROM items WHERE id < 15 $order LIMIT 10", 'items_pkey' ],
 	[ 'a range that most rows are in', "SELECT id FROM items WHERE id > 100 $order LIMIT 10", 'items_idx' ],
 	[ 'a join', "SELECT label FROM items JOIN labels USING (id) $order LIMIT 10", 'items_idx' ],
+	[ 'a deep page', "SELECT id FROM items $order OFFSET 400 LIMIT 10", 'items_idx' ],
+	[ 'a tie-breaker', "SELECT id FROM items $order, id LIMIT 10", qr/Incremental Sort.*Presorted Key.*Scan using items_idx/s ],
+	[ 'a score', "SELECT id, 1 - (embedding <-> '$q') AS s FROM items WHERE embedding IS NOT NULL ORDER BY s DESC LIMIT 10", 'items_idx' ],
+	[ 'a score that rows without a vector lead', "SELECT id, 1 - (embedding <-> '$q') AS s FROM items ORDER BY s DESC LIMIT 10", 'Seq Scan' ],
+	[ 'a score above a bound', "SELECT id FROM items WHERE 1 - (embedding <-> '$q') > -1 $order", qr/Index Cond: \(embedding <<->> ROW/ ],
+	[ 'a join that drops 99 of 100 rows', "SELECT label FROM items JOIN labels USING (id) WHERE labels.id % 100 = 3 $order LIMIT 10", qr/Sort.*labels/s ],
 	[ 'a join from few rows', "SELECT label FROM items JOIN labels USING (id) WHERE label = 'label 7' $order LIMIT 10", 'items_pkey' ],
 	[ 'a distance range', "SELECT id FROM items WHERE embedding <-> '$q' < 2 $order", 'items_idx' ],
 	[ 'a distance range with a LIMIT', "SELECT id FROM items WHERE embedding <-> '$q' < 2 $order LIMIT 10", 'items_idx' ],
 	[ 'a ball', "SELECT id FROM items WHERE vectorext_within(embedding, '$q', 2)", 'items_idx' ],
 	[ 'no order', "SELECT id FROM items WHERE embedding <-> '$q' < 2", 'Seq Scan' ],
 	[ 'farthest first', "SELECT id FROM items $order DESC LIMIT 10", 'Seq Scan' ]);
-for (@shapes)
-{
-	my ($name, $query, $expected) = @$_;
-	my $plan = $node->safe_psql('postgres', "EXPLAIN (COSTS OFF) $query");
-	$plan =~ s/\[[^]]*\]/[...]/g;
-	if ($expected eq 'Seq Scan') { like($plan, qr/Seq Scan on items/, $name); }
-	else { like($plan, qr/Scan (using|on) $expected/, $name); }
-}
 like($node->safe_psql('postgres', "EXPLAIN (COSTS OFF) SELECT id FROM items WHERE embedding <-> '$q' < 2 $order"),
 	qr/Index Cond: \(embedding <<->> ROW/, 'the first query of a session knows of ranges');
 
@@ -78,6 +89,28 @@ for my $method ('hnsw', 'ivfflat')
 	is(scalar(keys %seen), 10000, "$method: no row twice");
 	is(scalar(grep { $distances[$_] < $distances[ $_ - 1 ] } 1 .. $#distances), 0, "$method: in order");
 	cmp_ok($memory, '<', 4 * 1024 * 1024, "$method: memory of the scan: $memory");
+}
+
+# ---- filters of the index, beside a btree ---------------------------------------------------------------------
+for my $method ('hnsw', 'ivfflat')
+{
+	$node->safe_psql('postgres', "DROP INDEX items_idx; CREATE INDEX items_idx ON items USING $method (embedding vector_l2_ops, half, tenth, thousandth)" .
+		($method eq 'ivfflat' ? ' WITH (lists = 100)' : '') . '; CREATE INDEX IF NOT EXISTS items_thousandth ON items (thousandth)');
+	my $in_index = sub { my ($condition) = @_; return qr/Scan using items_idx.*Index Cond: \(.*$condition/s; };
+	plans_are(
+		[ "$method: half of the rows pass", "SELECT id FROM items WHERE half = 1 $order LIMIT 10", $in_index->('half = 1') ],
+		[ "$method: a tenth", "SELECT id FROM items WHERE tenth = 3 $order LIMIT 10", $in_index->('tenth = 3') ],
+		[ "$method: a tenth, LIMIT 100", "SELECT id FROM items WHERE tenth = 3 $order LIMIT 100", $in_index->('tenth = 3') ],
+		[ "$method: a tenth, by a range that a btree has, too", "SELECT id FROM items WHERE thousandth < 100 $order LIMIT 10", $in_index->('thousandth < 100') ],
+		[ "$method: a tenth, by a list", "SELECT id FROM items WHERE tenth IN (3) $order LIMIT 10", $in_index->('tenth = ') ],
+		[ "$method: two filters", "SELECT id FROM items WHERE half = 1 AND tenth IN (3, 4) $order LIMIT 10", $in_index->('half = 1') ],
+		[ "$method: a filter of the index and another", "SELECT id FROM items WHERE tenth = 3 AND id > 10000 $order LIMIT 10", $in_index->('tenth = 3') ],
+		[ "$method: one in a thousand, with a btree", "SELECT id FROM items WHERE thousandth = 5 $order LIMIT 10", 'items_thousandth' ]);
+	$node->safe_psql('postgres', 'DROP INDEX items_thousandth');
+	plans_are(
+		[ "$method: one in a hundred, without a btree", "SELECT id FROM items WHERE thousandth < 10 $order LIMIT 10", $in_index->('thousandth < 10') ],
+		[ "$method: one in a thousand, without a btree", "SELECT id FROM items WHERE thousandth = 5 $order LIMIT 10", $in_index->('thousandth = 5') ],
+		[ "$method: fewer rows than LIMIT asks for", "SELECT id FROM items WHERE thousandth = 5 $order LIMIT 100", $in_index->('thousandth = 5') ]);
 }
 
 # ---- partitions: each scan starts small, and the merge asks few of them for more ------------------------------

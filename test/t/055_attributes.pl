@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VectorExt;
 
-my $node = new_server('main', "wal_consistency_checking = 'all'", 'checkpoint_timeout = 1h', 'max_wal_size = 4GB',
+my $node = new_server('main', "wal_consistency_checking = 'all'", 'checkpoint_timeout = 1h', 'max_wal_size = 4GB', 'wal_keep_size = 2GB',
 	'hot_standby_feedback = on', 'max_standby_streaming_delay = -1');
 # (Of ivfflat strict order leaves out the one row of some thousands that comes too late.)
 my $wide = 'SET client_min_messages = warning; SET ivfflat.iterative_scan = relaxed_order; ' . search_wide() . 'SET enable_sort = off; SET enable_bitmapscan = off;';

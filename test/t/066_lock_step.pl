@@ -24,8 +24,8 @@ my $sandbox = make_sandbox(PostgreSQL::Test::Utils::tempdir() . '/sandbox');
 File::Copy::copy($library, "$sandbox->{lib}/vectorext.so") or die "$library: $!";
 my $node = server_on($sandbox, 'steps');
 set_up($node);
-my $begin = "LOAD 'vectorext'; SET client_min_messages = error; SET enable_seqscan = off; SET synchronous_commit = off;
-	SET hnsw.ef_search = 400; SET ivfflat.probes = 100";
+my $begin = "LOAD 'vectorext'; SET client_min_messages = error; SET enable_seqscan = off; SET synchronous_commit = off; SET lock_timeout = '30s';
+	SET hnsw.ef_search = 400; SET ivfflat.probes = 100; SET ivfflat.iterative_scan = relaxed_order";
 my ($control, $first, $second) = map { session($node, $begin) } 1 .. 3;
 
 # Rows i: eight places with rows close together; nodes so large that few share a page.
@@ -36,7 +36,9 @@ $node->safe_psql('postgres', q{CREATE TABLE items (id int, embedding vector(900)
 sub rows { my ($from, $to) = @_; return "INSERT INTO items SELECT i, near(i) FROM generate_series($from, $to) i"; }
 
 my $vacuum = 'VACUUM (INDEX_CLEANUP on, PARALLEL 0) items';
-my $search = q{SELECT string_agg(id::text, ' ') FROM (SELECT id FROM items ORDER BY embedding <-> near(0) LIMIT 1000) s};
+# Strict order leaves out a row of ivfflat that an estimate has put too far off, so that is relaxed, and sorted again.
+my $search = q{SELECT string_agg(id::text, ' ' ORDER BY distance)
+	FROM (SELECT id, embedding <-> near(0) AS distance FROM items ORDER BY embedding <-> near(0) LIMIT 1000) s};
 my $truth = q{SELECT string_agg(id::text, ' ' ORDER BY embedding <-> near(0)) FROM items};
 my $missing = q{SELECT count(*) FROM items i LEFT JOIN LATERAL (SELECT embedding <-> i.embedding AS distance FROM items
 	ORDER BY embedding <-> i.embedding LIMIT 1) n ON true WHERE n.distance IS DISTINCT FROM 0};
