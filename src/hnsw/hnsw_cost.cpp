@@ -22,14 +22,11 @@ constexpr double kBeamPerFilteredRow = 5;
 constexpr double kFirstShare = 0.25;
 // A node is read once more when its rows are handed out, and these wait in a queue: as a share of a page.
 constexpr double kHandOut = 0.5;
-// How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
-constexpr double kRowsOfJoin = 1000;
 
 // What all searches of a query cost, those under a filter of the index as well.
 struct Searches {
     const index::CostBasis& basis;
     double m;
-    double passing;  // of all rows
     bool filtered;
 
     double node_cost() const { return cpu_index_tuple_cost + cpu_operator_cost; }
@@ -38,12 +35,12 @@ struct Searches {
     }
     // Nodes are tested in file order, without a pin; those that pass are scored.
     double sweep() const {
-        return basis.pages * basis.page_in_order_cost + basis.rows * 2 * cpu_operator_cost + passing * node_cost();
+        return basis.pages * basis.page_in_order_cost + basis.rows * 2 * cpu_operator_cost + basis.passing * node_cost();
     }
     double up_to(double ef) const {
         double nodes = nodes_scored(basis.rows, m, ef);
         if (!filtered) return visits(nodes);
-        return std::min(visits(std::min(basis.rows, nodes * std::sqrt(basis.rows / passing))), sweep());
+        return std::min(visits(std::min(basis.rows, nodes * std::sqrt(basis.rows / basis.passing))), sweep());
     }
 };
 
@@ -58,14 +55,13 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     index_close(rel, NoLock);
 
     bool filtered = index::has_filter(path);
-    double passing = std::max(basis.rows * *selectivity, 1.0);
     double ef = settings.ef_search;
     if (filtered) ef = static_cast<double>(under_filter(basis.rows, static_cast<size_t>(settings.ef_search)));
-    Searches searches{basis, m, passing, filtered};
+    Searches searches{basis, m, filtered};
     *startup = searches.up_to(ef);
 
     bool drops_rows = basis.drops_rows || basis.joins;
-    double wanted = basis.joins ? std::min(passing, std::max(basis.wanted, kRowsOfJoin)) : basis.wanted;
+    double wanted = index::rows_wanted(basis);
     double further = 0;
     if (wanted > (drops_rows ? ef * kFirstShare : ef)) {
         double beam = std::max(ef, wanted * (drops_rows || filtered ? kBeamPerFilteredRow : kBeamPerRow));
@@ -74,9 +70,9 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* 
     // More than a scan hands out, or all that there is: a search is no way to read a table.
     if (wanted > settings.max_scan_tuples || (!basis.limit_known && !filtered)) {
         further = basis.rows * searches.node_cost() * m + basis.pages * basis.random_page_cost;
-        wanted = passing;
+        wanted = basis.passing;
     }
-    *total = *startup + further * passing / wanted + passing * cpu_index_tuple_cost;
+    *total = *startup + further * basis.passing / wanted + basis.passing * cpu_index_tuple_cost;
     (void)loop_count;
 }
 

@@ -17,6 +17,7 @@ struct CostBasis {
     double wanted;
     bool limit_known;
     bool joins;       // there is a LIMIT, of a join: it wants so many rows, at the least
+    double passing;   // rows of the index that its conditions let through
     bool drops_rows;  // by conditions that the index does not check
     // A sequential scan is not charged for the vectors that it fetches from TOAST; nor is this one, for vectors that
     // lie in the index: it is as good as small as the table.
@@ -25,6 +26,13 @@ struct CostBasis {
     double page_cost;           // of a page of an index in use
     double page_in_order_cost;  // of one of many that are read one after the other
 };
+
+// How many rows a join takes of a scan, nothing says; it is charged for each as if for one of so many.
+inline constexpr double kRowsOfJoin = 1000;
+
+inline double rows_wanted(const CostBasis& basis) {
+    return basis.joins ? std::min(basis.passing, std::max(basis.wanted, kRowsOfJoin)) : basis.wanted;
+}
 
 struct CostOutput {
     Cost* startup;
@@ -79,7 +87,7 @@ inline bool begin_estimate(PlannerInfo* root, IndexPath* path, const CostOutput&
     basis->page_cost = basis->random_page_cost * kCachedPageShare;
     basis->page_in_order_cost = seq_page_cost * kCachedPageShare;
     basis->rows = std::max(info->tuples, 1.0);
-    double passing = basis->rows * *out.selectivity, rows = std::max(path->path.parent->rows, 1.0);
+    double passing = basis->passing = std::max(basis->rows * *out.selectivity, 1.0), rows = std::max(path->path.parent->rows, 1.0);
     bool alone = bms_membership(root->all_baserels) == BMS_SINGLETON;
     bool limited = root->limit_tuples > 0 && path->indexorderbys != NIL;
     basis->wanted = limited ? passing * std::min(1.0, root->limit_tuples / rows) : passing;

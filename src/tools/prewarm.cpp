@@ -86,7 +86,7 @@ void read_upper_levels(const hnsw::HnswIndex& index, Prewarmer& prewarmer) {
     }
 }
 
-// Lists, centroids and the mean lie at the front of the file.
+// Lists, centroids, their groups and the mean lie at the front of the file.
 void read_centroids(const ivf::IvfIndex& index, Prewarmer& prewarmer) {
     const format::IvfMeta& meta = index.meta;
     auto pages = [&](const page::SlotShape& shape) {
@@ -94,6 +94,7 @@ void read_centroids(const ivf::IvfIndex& index, Prewarmer& prewarmer) {
     };
     prewarmer.read_range(meta.first_list, meta.first_list + pages(index.layout.lists));
     prewarmer.read_range(meta.first_centroid, meta.first_centroid + pages(index.layout.centroids));
+    if (meta.groups > 0) prewarmer.read_range(meta.first_group, meta.first_centroid);
     if (meta.first_mean != InvalidBlockNumber) prewarmer.read(meta.first_mean);
 }
 
