@@ -24,8 +24,8 @@ constexpr uint32 kWidths[format::kCalibrationSteps] = {10, 15, 23, 34, 51, 76, 1
 // Queries are not rows, and may be of another kind (a line, where rows are whole descriptions). Of five samples two are
 // rows, searched for as if they were not there; two lie between a row and another one, this part of the way to it, and
 // one beyond a row, this part of the way from its nearest neighbour to it. Each kind alone misses from half to twice as
-// many neighbours as queries do, and not the same one on all sets; so mixed, samples miss from 1.1 to 1.25 times as many
-// on all sets measured, with coarse and with fine graphs.
+// many neighbours as queries do, and not the same one on all sets; so mixed, samples miss as many or a little more on all
+// sets measured, with coarse and with fine graphs.
 enum class Kind { row, between, beyond };
 constexpr size_t kRound = 5;
 constexpr Kind kKinds[kRound] = {Kind::row, Kind::row, Kind::between, Kind::between, Kind::beyond};
