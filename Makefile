@@ -71,7 +71,7 @@ unit-arm64: $(CROSS_INCLUDE)/xsimd
 		UNIT_EXTRA='-isystem $(CROSS_INCLUDE)' UNIT_RUN='qemu-aarch64 -L /usr/aarch64-linux-gnu'
 
 unit-32bit:
-	@$(MAKE) --no-print-directory unit UNIT_DIR=build/unit-32bit HOST_CPU=i686 UNIT_CXX='$(CCACHE) g++-12' UNIT_EXTRA='-m32 -msse2 -mfpmath=sse'
+	@$(MAKE) --no-print-directory unit UNIT_DIR=build/unit-32bit HOST_CPU=i686 UNIT_CXX='$(CCACHE) g++-12' UNIT_EXTRA='-m32 -msse2 -mfpmath=sse -idirafter /usr/include/x86_64-linux-gnu'
 
 $(UNIT_DIR)/%.o: %.cpp
 	@mkdir -p $(@D)

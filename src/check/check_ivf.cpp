@@ -31,6 +31,7 @@ void IvfCheck::run() {
     check_meta();
     check_slots();
     check_centroids();
+    check_groups();
     check_lists();
     check_unnamed();
     check_lost_pages();
@@ -59,8 +60,7 @@ void IvfCheck::check_meta() {
         wrong("the index is of other dimensions than its column");
     }
     if (!std::isfinite(meta.rows) || meta.rows < 0) wrong("the number of rows at the build is none");
-    if (meta.reserved0 != 0 ||
-        std::any_of(std::begin(meta.reserved), std::end(meta.reserved), [](uint32 x) { return x != 0; })) {
+    if (std::any_of(std::begin(meta.reserved), std::end(meta.reserved), [](uint32 x) { return x != 0; })) {
         wrong("what is reserved is not zero");
     }
 }
@@ -69,7 +69,7 @@ void IvfCheck::check_slots() {
     elog(DEBUG1, "checking pages of index \"%s\"", RelationGetRelationName(pages_.index()));
     const ivf::IvfLayout& l = index_.layout;
     auto shape_of = [&](uint16 kind) -> const SlotShape* {
-        for (const SlotShape* shape : {&l.lists, &l.centroids, &l.entries, &l.vectors, &l.mean}) {
+        for (const SlotShape* shape : {&l.lists, &l.centroids, &l.entries, &l.vectors, &l.mean, &l.groups, &l.group_codes}) {
             if (static_cast<uint16>(shape->kind) == kind) return shape;
         }
         return nullptr;

@@ -43,6 +43,10 @@ private:
     void check_entries_page(BlockNumber block, Page page);
     void check_centroids();
 
+    // ---- check_ivf_groups.cpp: groups of lists
+    void check_groups();
+    bool check_group_codes(const ivf::IvfGroup& group, const uint8* centre, uint32 first_block);
+
     // ---- check_ivf_lists.cpp: lists, their chains and stacks
     void check_lists();
     void check_list(uint32 list, const ivf::IvfList& l);

@@ -206,11 +206,13 @@ void IvfCheck::check_bits(const IndexedRow& row, IvfBlock* block, uint32 list) {
 }
 
 void IvfCheck::check_nearest(const IndexedRow& row, uint32 list) {
-    codec::Key nearest = HUGE_VALF, own = HUGE_VALF;
-    ivf::score_centroids(index_, reader_, place_, [&](uint32 i, codec::Key key, const uint8*) {
-        nearest = std::min(nearest, key);
-        if (i == list) own = key;
-    });
+    pg::ScratchContext scratch{"nearest list"};
+    codec::Key nearest = ivf::nearest_list(index_, reader_, place_).key, own;
+    if (!read_centroid(list, centroid_)) return;
+    codec::Query query;
+    index_.space.codec->prepare(place_, index_.dim(), &query);
+    const uint8* code = centroid_;
+    index_.space.codec->score(query, &code, 1, &own);
     if (own <= nearest * kNearlyNearest + 1e-6f) return;
     findings_.add(Severity::warning, row.beside, row.part, "row (%u,%u) is in a list whose centroid is not the nearest",
                   ItemPointerGetBlockNumberNoCheck(&row.tid), ItemPointerGetOffsetNumberNoCheck(&row.tid));

@@ -8,6 +8,7 @@
 #include "check/check_pages.h"
 #include "check/check_rows.h"
 #include "hnsw/hnsw_am.h"
+#include "index/access_method.h"
 #include "ivf/ivf_am.h"
 
 namespace vext::check {
@@ -20,12 +21,6 @@ struct Locked {
     LOCKMODE mode;
 };
 
-[[noreturn]] void report_no_index(const char* name) {
-    ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-            errmsg("\"%s\" is not an hnsw or ivfflat index of vectorext", name));
-    pg_unreachable();
-}
-
 // Functions of an index expression run, so this is not for everyone who may read the table.
 void require_owner(Oid heap) {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(heap));
@@ -36,10 +31,11 @@ void require_owner(Oid heap) {
 }
 
 Locked lock_index(Oid oid) {
-    Oid heap = get_rel_relkind(oid) == RELKIND_INDEX ? IndexGetRelation(oid, true) : InvalidOid;
+    char kind = get_rel_relkind(oid);
+    Oid heap = kind == RELKIND_INDEX ? IndexGetRelation(oid, true) : InvalidOid;
     if (!OidIsValid(heap)) {
         const char* name = get_rel_name(oid);
-        report_no_index(name != nullptr ? name : psprintf("%u", oid));
+        index::report_no_index(name != nullptr ? name : psprintf("%u", oid), kind == RELKIND_PARTITIONED_INDEX);
     }
     require_owner(heap);
     LOCKMODE mode = ShareUpdateExclusiveLock;
@@ -55,7 +51,9 @@ Locked lock_index(Oid oid) {
     Locked locked{table_open(heap, mode), nullptr, mode};
     locked.index = relation_open(oid, mode);
     const char* name = RelationGetRelationName(locked.index);
-    if (!hnsw::is_hnsw_index(locked.index) && !ivf::is_ivf_index(locked.index)) report_no_index(name);
+    if (!hnsw::is_hnsw_index(locked.index) && !ivf::is_ivf_index(locked.index)) {
+        index::report_no_index(name, false);
+    }
     if (IndexGetRelation(oid, true) != heap) {
         ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("index \"%s\" has just been dropped", name));
     }

@@ -32,10 +32,12 @@ struct IvfMeta {
     BlockNumber first_mean;      // likewise; InvalidBlockNumber: nothing is subtracted
     BlockNumber free_entries;    // first page of the list of freed entries pages
     BlockNumber free_vectors;    // first of the list of vectors pages that no list has
-    uint32 reserved0;
+    uint32 groups;               // of lists; 0: there are none, and the two blocks below are 0
     double rows;  // indexed by the build
     Attribute attribute[kMaxAttributes];
-    uint32 reserved[8];
+    BlockNumber first_group;       // pages of groups, one after the other
+    BlockNumber first_group_code;  // likewise, of their lists' 1-bit codes; 0: there are none
+    uint32 reserved[6];
     Calibration calibration;
     uint64 removed;  // rows, by vacuums
 };
@@ -52,6 +54,14 @@ struct IvfList {
                          // the length of the rows along it
 };
 static_assert(sizeof(IvfList) == 24 && std::is_trivially_copyable_v<IvfList>);
+
+// A slot of a groups page: this header and the code of the group's centre, as a centroid's. Groups follow each other as
+// their lists do, and so do their blocks of 1-bit codes: 32 lists in each, of a group its own.
+struct IvfGroup {
+    uint32 first;  // list
+    uint32 lists;
+};
+static_assert(sizeof(IvfGroup) == 8 && std::is_trivially_copyable_v<IvfGroup>);
 
 // The one slot of an entries page: this header, then blocks of 32 entries.
 struct IvfEntries {

@@ -19,11 +19,13 @@ enum class PageKind : uint16 {
     base_links = 2,
     upper_links = 3,
     postings = 4,
-    lists = 8,  // of ivfflat: lists to mean
+    lists = 8,  // of ivfflat: lists to group_codes
     centroids = 9,
     entries = 10,
     vectors = 11,
     mean = 12,
+    groups = 13,
+    group_codes = 14,
 };
 
 // Attributes: the key columns of an index behind the vector. A metapage says how the 8 bytes are made that are kept of

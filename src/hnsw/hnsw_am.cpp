@@ -128,7 +128,7 @@ void init_access_method() {
     DefineCustomRealVariable("hnsw.scan_mem_multiplier",
                              "Sets the multiple of work_mem to use for iterative scans", nullptr,
                              &settings.scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    index::define_recall_settings("hnsw", "ef_search", 400, &settings.recall_target, &settings.calibration_samples);
+    index::define_recall_settings("hnsw", "ef_search", 1200, &settings.recall_target, &settings.calibration_samples);
     MarkGUCPrefixReserved("hnsw");
 }
 

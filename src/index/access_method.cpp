@@ -108,6 +108,15 @@ void warn_not_valid(Relation index, const char* access_method, const char* probl
             errdetail_internal("%s", problem), errhint("REINDEX the index."));
 }
 
+void report_no_index(const char* name, bool partitioned) {
+    if (partitioned) {
+        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
+                errhint("Name the index of a partition."));
+    }
+    ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index of vectorext", name));
+    pg_unreachable();
+}
+
 void check_may_inspect(Relation index) {
     Oid table = IndexGetRelation(RelationGetRelid(index), false);
     bool owner = has_privs_of_role(GetUserId(), index->rd_rel->relowner);

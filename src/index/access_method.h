@@ -65,6 +65,8 @@ uint32 most_dimensions(uint32 limit, Fits fits) {
 void warn_not_valid(Relation index, const char* access_method, const char* problem);
 
 // ---- functions that look into an index
+// ERROR: what is named so is no index of ours, or one of a partitioned table, which has no pages.
+[[noreturn]] void report_no_index(const char* name, bool partitioned);
 // Who owns the index or may read its table may know what it is like. ERROR: not so, or another session's.
 void check_may_inspect(Relation index);
 

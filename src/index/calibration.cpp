@@ -11,7 +11,7 @@ void define_recall_settings(const char* prefix, const char* width, int samples, 
                              psprintf("0 turns it off: %s.%s counts.", prefix, width), target, 0, 0, 0.999, PGC_USERSET,
                              0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable(name("calibration_samples"),
-                            "Sets the number of rows by which an index measures its recall when it is built",
+                            "Sets the number of samples by which an index measures its recall when it is built",
                             "0 turns it off.", samples_setting, samples, 0, 100000, PGC_USERSET, 0, nullptr, nullptr,
                             nullptr);
     MemoryContextSwitchTo(outer);

@@ -15,8 +15,6 @@ constexpr double kSampleRows = 10000;
 constexpr double kSampleRowsPerList = 50;
 constexpr int64 kPercent = 100;
 
-using Clusters = KMeans<ArenaVec, ContextMemory>;
-
 // One process of a build and its place in the crew.
 class Participant {
 public:
@@ -101,7 +99,8 @@ Hall open_hall(Build& b, BuildSizes sizes, int workers) {
         sizes.store_bytes = MAXALIGN(sts_estimate(static_cast<int>(sizes.scanners)));
         bytes = shared_bytes(b, sizes);
     }
-    if (bytes > static_cast<size_t>(maintenance_work_mem) * 1024) report_memory_required(bytes);
+    size_t needed = bytes + bytes_to_group(b.index.space, sizes.most_lists);
+    if (needed > static_cast<size_t>(maintenance_work_mem) * 1024) report_memory_required(needed);
     void* memory;
     if (workers > 0) {
         hall.workers = index::prepare_workers("vext_ivf_build_worker", workers, bytes, &memory);
@@ -164,6 +163,7 @@ void find_centroids(Build& b, Participant& leader, size_t lists) {
         make_one_list(b);
     } else {
         b.shared->lists = static_cast<uint32>(leader.clusters().run(leader, lists));
+        group_lists(b);
         find_scales(b);
     }
     b.arrays.kmeans.table.set(b.index.space, b.arrays.kmeans.codes, b.shared->lists);

@@ -33,6 +33,7 @@ struct BuildSizes {
 struct SharedBuild {
     BuildSizes sizes;
     uint32 sampled, lists, partitions;
+    uint32 groups, group_blocks;  // of lists; of 1-bit codes that they have
     int sort_memory;  // kB, of one process
     std::atomic<uint64> rows_done;
     std::atomic<bool> broken_hot_chain;
@@ -85,10 +86,14 @@ struct Build {
     SharedBuild* shared = nullptr;
     BuildArrays arrays{};
     ArenaVec<float> scratch;
+    uint8* group_centres = nullptr;  // codes; the leader's
+    uint32* group_ends = nullptr;    // in lists
     Tuplesortstate** sorts = nullptr;  // by partition; without workers rows go there at once
 
     bool parallel() const { return shared->sizes.scan_bytes > 0; }
     const uint8* centroid(uint32 list) const { return arrays.kmeans.codes + list * index.space.stride(); }
+    const uint8* group_centre(uint32 group) const { return group_centres + group * index.space.stride(); }
+    uint32 group_begin(uint32 group) const { return group == 0 ? 0 : group_ends[group - 1]; }
     uint32 first_list(uint32 partition) const { return partition == 0 ? 0 : arrays.partition_ends[partition - 1]; }
     SharedTuplestore* store(uint32 partition) const {
         return reinterpret_cast<SharedTuplestore*>(arrays.stores + partition * shared->sizes.store_bytes);
@@ -103,6 +108,13 @@ void report_memory_required(size_t bytes);
 double measure_table(Build& b, float* mean);
 // Fills the sample, reservoir and all; sets shared->sampled.
 void take_sample(Build& b, double rows);
+
+// ---- ivf_build_groups.cpp
+using Clusters = KMeans<ArenaVec, ContextMemory>;
+// Where there are many lists: puts their centroids into groups, and numbers them group by group.
+void group_lists(Build& b);
+// What that takes, of the leader's memory.
+size_t bytes_to_group(const Space& space, uint32 lists);
 
 // ---- ivf_build_rows.cpp
 void choose_partitions(Build& b);

@@ -17,9 +17,10 @@ namespace {
 
 constexpr uint32 kMeanFloats = page::kSlotArea / sizeof(float);
 
-// What is where: metapage, mean, centroids, lists, entries pages list by list, vectors pages by partition.
+// What is where: metapage, mean, groups and their 1-bit codes, centroids, lists, entries pages list by list, vectors pages
+// by partition.
 struct Plan {
-    BlockNumber mean, centroids, lists, entries, vectors, end;
+    BlockNumber mean, groups, group_codes, centroids, lists, entries, vectors, end;
 };
 
 // How many blocks lists or partitions take; checked against what numbers can name.
@@ -47,7 +48,9 @@ Plan make_plan(const Build& b) {
     Plan plan{};
     plan.mean = format::kIvfMetaBlock + 1;
     uint32 mean_pages = b.index.space.dense() ? (b.index.dim() + kMeanFloats - 1) / kMeanFloats : 0;
-    plan.centroids = plan.mean + mean_pages;
+    plan.groups = plan.mean + mean_pages;
+    plan.group_codes = plan.groups + blocks_for(layout.groups, b.shared->groups);
+    plan.centroids = plan.group_codes + blocks_for(layout.group_codes, b.shared->group_blocks);
     plan.lists = plan.centroids + blocks_for(layout.centroids, b.shared->lists);
     plan.entries = plan.lists + blocks_for(layout.lists, b.shared->lists);
     plan.vectors = plan.entries;
@@ -78,7 +81,10 @@ void write_meta(Build& b, const Plan& plan, ForkNumber fork) {
     meta.lists = b.shared->lists;
     meta.rows = 0;
     for (uint32 p = 0; p < b.shared->partitions; p++) meta.rows += static_cast<double>(rows_of(b, p));
-    meta.first_mean = plan.centroids > plan.mean ? plan.mean : InvalidBlockNumber;
+    meta.first_mean = plan.groups > plan.mean ? plan.mean : InvalidBlockNumber;
+    meta.groups = b.shared->groups;
+    meta.first_group = b.shared->groups > 0 ? plan.groups : 0;
+    meta.first_group_code = b.shared->group_blocks > 0 ? plan.group_codes : 0;
     meta.first_centroid = plan.centroids;
     meta.first_list = plan.lists;
     Buffer buffer = ReadBufferExtended(b.index.rel, fork, format::kIvfMetaBlock, RBM_ZERO_AND_LOCK, nullptr);
@@ -90,9 +96,40 @@ void write_meta(Build& b, const Plan& plan, ForkNumber fork) {
 void write_mean(const Build& b, const Plan& plan, ForkNumber fork) {
     const SlotShape& shape = b.index.layout.mean;
     PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
-    for (uint32 at = 0; plan.mean < plan.centroids && at < b.index.dim(); at += kMeanFloats) {
+    for (uint32 at = 0; plan.mean < plan.groups && at < b.index.dim(); at += kMeanFloats) {
         auto* out = writer.next(shape.number(plan.mean + at / kMeanFloats, 0));
         memcpy(out, b.arrays.mean + at, std::min(kMeanFloats, b.index.dim() - at) * sizeof(float));
+    }
+    writer.finish();
+}
+
+void write_groups(const Build& b, const Plan& plan, ForkNumber fork) {
+    const SlotShape& shape = b.index.layout.groups;
+    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    for (uint32 i = 0; i < b.shared->groups; i++) {
+        auto* group = reinterpret_cast<IvfGroup*>(writer.next(nth_slot(shape, plan.groups, i)));
+        *group = {b.group_begin(i), b.group_ends[i] - b.group_begin(i)};
+        memcpy(code_of(group), b.group_centre(i), b.index.space.stride());
+    }
+    writer.finish();
+}
+
+void write_group_codes(const Build& b, const Plan& plan, ForkNumber fork) {
+    if (b.shared->group_blocks == 0) return;
+    const SlotShape& shape = b.index.layout.group_codes;
+    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    GroupCoder coder{b.index};
+    uint32 blocks = 0;
+    for (uint32 i = 0; i < b.shared->groups; i++) {
+        coder.set_group(b.group_centre(i));
+        codec::BitBlock* block = nullptr;
+        for (uint32 list = b.group_begin(i); list < b.group_ends[i]; list++) {
+            uint32 row = (list - b.group_begin(i)) % kBlockRows;
+            if (row == 0) {
+                block = reinterpret_cast<codec::BitBlock*>(writer.next(nth_slot(shape, plan.group_codes, blocks++)));
+            }
+            coder.put(b.centroid(list), block, row);
+        }
     }
     writer.finish();
 }
@@ -178,6 +215,8 @@ void write_frame(Build& b, ForkNumber fork) {
     Plan plan = make_plan(b);
     pg::extend_fork_to(b.index.rel, fork, plan.end);
     write_mean(b, plan, fork);
+    write_groups(b, plan, fork);
+    write_group_codes(b, plan, fork);
     write_centroids(b, plan, fork);
     write_lists(b, plan, fork);
     write_meta(b, plan, fork);

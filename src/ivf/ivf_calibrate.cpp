@@ -401,7 +401,7 @@ void calibrate(const IvfIndex& index, uint64 changes) {
 
 // What is measured is as hard as queries are: what is added is for what candidates lose, and for chance.
 size_t probes_for(const IvfIndex& index, double target) {
-    double part = std::min(0.8 + 3.4 * std::max(0.95 - target, 0.0), 1.0);
+    double part = std::min(0.8 + 4 * std::max(0.95 - target, 0.0), 1.0);
     return index::width_for(index.meta.calibration, 1 - part * (1 - target));
 }
 

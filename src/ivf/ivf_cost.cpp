@@ -5,6 +5,7 @@
 
 #include "index/order_cost.h"
 #include "ivf/ivf_am.h"
+#include "ivf/ivf_kmeans.h"
 
 namespace vext::ivf {
 namespace {
@@ -37,6 +38,9 @@ constexpr double kPagesOfRow = 4;
 // through 0.38, 0.53, 0.94 and all of the lists where 50, 10, 1 and 0.1 % pass.
 double share_of_lists(double passing) { return std::min(1.0, 4.1 * std::pow(std::max(passing, 1.0), -0.23)); }
 
+// As many as are in groups are not all looked at, and most only by 1-bit codes.
+double centroids_scored(double lists) { return lists < KMeansOptions{}.two_levels ? lists : lists / 8; }
+
 }  // namespace
 
 void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Cost* total, Selectivity* selectivity,
@@ -59,7 +63,7 @@ void estimate_cost(PlannerInfo* root, IndexPath* path, double, Cost* startup, Co
         codes = std::min(codes, kCandidatePages);
     read = kEntriesShare * read * (filters ? kTestedPage : 1) + codes;
 
-    *startup = lists * cpu_operator_cost + share * passing * row + std::max(1.0, read) * basis.page_cost;
+    *startup = centroids_scored(lists) * cpu_operator_cost + share * passing * row + std::max(1.0, read) * basis.page_cost;
     if (filters) *startup += share * basis.rows * kTestCost * cpu_operator_cost;
     *total = *startup + passing * (row + 2 * cpu_index_tuple_cost);
     if (basis.limit_known) {

@@ -25,7 +25,7 @@ uint32 bits_of(uint32 dim, uint32 attributes) {
     return bits;
 }
 
-IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits, uint32 attributes) {
+IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits, uint32 attributes, uint32 group_bits) {
     IvfLayout layout{};
     size_t block = block_bytes(bits, attributes);
     layout.bits = bits;
@@ -37,6 +37,9 @@ IvfLayout make_layout(size_t code_bytes, size_t centroid_bytes, uint32 bits, uin
     layout.lists = make_shape(PageKind::lists, sizeof(IvfList));
     layout.centroids = make_shape(PageKind::centroids, centroid_bytes);
     layout.mean = make_shape(PageKind::mean, kMeanFloats * sizeof(float));
+    layout.groups = make_shape(PageKind::groups, sizeof(IvfGroup) + centroid_bytes);
+    layout.group_bits = group_bits;
+    layout.group_codes = make_shape(PageKind::group_codes, codec::bit_block_bytes(group_bits));
     return layout;
 }
 
@@ -59,8 +62,11 @@ CodecId default_quantization(const index::OpclassMeaning& meaning, uint32 dim) {
 
 IvfLayout layout_for(CodecId quantization, const codec::Codec* codec, const codec::Codec* space, uint32 dim,
                      uint32 attributes) {
+    // Centroids are floats or bits, and these are scored as they are.
+    bool group_bits = codec->element != codec::Element::bit && dim >= kLeastForBits;
     return make_layout(stored_bytes(quantization, codec, dim), space->bytes(dim),
-                       has_bits(quantization) ? bits_of(dim, attributes) : 0, attributes);
+                       has_bits(quantization) ? bits_of(dim, attributes) : 0, attributes,
+                       group_bits ? codec::bits_for(dim) : 0);
 }
 
 Space make_space(const IvfMeta& meta) {
@@ -80,6 +86,15 @@ const float* read_mean(const IvfIndex& index) {
                std::min(kMeanFloats, index.dim() - at) * sizeof(float));
     }
     return mean;
+}
+
+// What the groups themselves say is looked at by who reads them.
+bool has_groups_in(const IvfIndex& index, BlockNumber blocks) {
+    const IvfMeta& meta = index.meta;
+    if (meta.groups == 0) return meta.first_group == 0 && meta.first_group_code == 0;
+    if (meta.groups > meta.lists || meta.first_group_code >= blocks) return false;
+    if ((meta.first_group_code != 0) != (index.layout.group_bits > 0)) return false;
+    return static_cast<uint64>(meta.first_group) + index.layout.groups.block(meta.groups - 1) < blocks;
 }
 
 }  // namespace
@@ -105,7 +120,7 @@ IvfIndex describe_new_index(Relation rel, const IvfOptions& options) {
     const codec::Codec* space = space_codec(meaning.element, meaning.metric);
     uint32 limit = index::most_dimensions(index::max_dimensions(meaning.element), [&](uint32 dim) {
         IvfLayout layout = layout_for(quantization, index.codec, space, dim, meta.attributes);
-        return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.centroids.per_page > 0;
+        return layout.blocks_per_page > 0 && layout.vectors.per_page > 0 && layout.groups.per_page > 0;
     });
     bool sq8_helps = quantization == CodecId::none && meaning.element != codec::Element::bit;
     if (dimensions > limit) index::report_too_wide(limit, "ivfflat", sq8_helps ? "sq8" : nullptr);
@@ -153,7 +168,7 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     if (meta.bits != index->layout.bits ||
         meta.code_bytes != stored_bytes(quantization, index->codec, meta.dimensions) ||
         meta.blocks_per_page != index->layout.blocks_per_page || meta.blocks_per_page == 0 ||
-        index->layout.vectors.per_page == 0 || index->layout.centroids.per_page == 0) {
+        index->layout.vectors.per_page == 0 || index->layout.groups.per_page == 0) {
         return "Its pages have another layout.";
     }
     if (!index::has_attributes(rel, meta.attribute, meta.attributes)) {
@@ -161,7 +176,9 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     }
     uint64 last_list = static_cast<uint64>(meta.first_list) + index->layout.lists.block(meta.lists - 1);
     uint64 last_centroid = static_cast<uint64>(meta.first_centroid) + index->layout.centroids.block(meta.lists - 1);
-    if (last_list >= blocks || last_centroid >= blocks) return "Its metapage has values out of range.";
+    if (last_list >= blocks || last_centroid >= blocks || !has_groups_in(*index, blocks)) {
+        return "Its metapage has values out of range.";
+    }
     index->space = make_space(meta);
     if (meta.first_mean != InvalidBlockNumber) index->space.mean = read_mean(*index);
     return nullptr;

@@ -15,6 +15,7 @@ namespace vext::ivf {
 
 using format::IvfBlock;
 using format::IvfEntries;
+using format::IvfGroup;
 using format::IvfList;
 using format::IvfMeta;
 using format::IvfVector;
@@ -31,8 +32,9 @@ struct IvfOptions {
 
 // Follows from dimensions, quantization and the number of attributes.
 struct IvfLayout {
-    SlotShape lists, centroids, entries, vectors, mean;
+    SlotShape lists, centroids, entries, vectors, mean, groups, group_codes;
     uint32 bits;             // of a row's 1-bit code, or 0
+    uint32 group_bits;       // of a centroid's 1-bit code in its group, or 0
     uint32 attributes_at;    // in a block
     uint32 block_bytes;      // of a block of 32 entries
     uint32 blocks_per_page;  // 0: not even one fits
@@ -57,6 +59,10 @@ struct IvfIndex {
     bool inner_product() const { return metric() == codec::Metric::inner_product; }
     BlockNumber block_of_list(uint32 list) const { return meta.first_list + layout.lists.block(list); }
     BlockNumber block_of_centroid(uint32 list) const { return meta.first_centroid + layout.centroids.block(list); }
+    BlockNumber block_of_group(uint32 group) const { return meta.first_group + layout.groups.block(group); }
+    BlockNumber block_of_group_code(uint32 block) const {
+        return meta.first_group_code + layout.group_codes.block(block);
+    }
 };
 
 // A fresh metapage for an index whose first column has these dimensions. ERROR for what cannot be indexed.
@@ -75,6 +81,17 @@ inline IvfList* list_at(const IvfIndex& index, Page page, uint32 list) {
     const SlotShape& shape = index.layout.lists;
     return reinterpret_cast<IvfList*>(page::slot_at(page, shape, shape.slot(list)));
 }
+inline IvfGroup* group_at(const IvfIndex& index, Page page, uint32 group) {
+    const SlotShape& shape = index.layout.groups;
+    return reinterpret_cast<IvfGroup*>(page::slot_at(page, shape, shape.slot(group)));
+}
+inline uint8* code_of(IvfGroup* group) { return reinterpret_cast<uint8*>(group + 1); }
+inline codec::BitBlock* group_code_at(const IvfIndex& index, Page page, uint32 block) {
+    const SlotShape& shape = index.layout.group_codes;
+    return reinterpret_cast<codec::BitBlock*>(page::slot_at(page, shape, shape.slot(block)));
+}
+// Blocks of 1-bit codes that a group of so many lists has.
+inline uint32 blocks_of_group(uint32 lists) { return (lists + kBlockRows - 1) / kBlockRows; }
 inline IvfEntries* entries_of(const IvfIndex& index, Page page) {
     return reinterpret_cast<IvfEntries*>(page::slot_at(page, index.layout.entries, 0));
 }

@@ -1,6 +1,5 @@
 // INSERT: the row's code goes into a vectors page of its list, its entry into the first free place of an entries page.
 // README.md says in which order pages are locked, and what a crash in between leaves.
-#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -107,15 +106,9 @@ bool insert_row(Relation rel, Datum* values, bool* is_null, ItemPointer tid) {
     index->space.place(value.elements, floats, place);
 
     page::PageReader reader{rel};
-    uint32 list = 0;
-    codec::Key nearest = HUGE_VALF;
+    uint32 list = nearest_list(*index, reader, place).list;
     auto* centroid = static_cast<uint8*>(palloc(index->space.stride()));
-    score_centroids(*index, reader, place, [&](uint32 i, codec::Key key, const uint8* there) {
-        if (i != 0 && !(key < nearest)) return;
-        nearest = key;
-        list = i;
-        memcpy(centroid, there, index->space.stride());
-    });
+    read_centroid(*index, reader, list, centroid);
     RowCoder coder{*index};
     coder.set_centroid(centroid, read_list(*index, list).scale);
     coder.code_bits(code);

@@ -89,6 +89,21 @@ public:
         return size_;
     }
 
+    // A team of one.
+    struct Alone {
+        KMeans& k;
+        void* outer;
+        void (*check_outer)(void*);
+        void run(KMeansTask task, size_t pieces) {
+            for (uint32_t piece = 0; piece < pieces; piece++) {
+                check();
+                k.work(task, piece, *this);
+            }
+        }
+        void progress(double) {}
+        void check() { check_outer(outer); }
+    };
+
     double cost() const { return cost_; }  // of the last assignment, sum over the points
 
     // A piece of a task.
@@ -320,21 +335,6 @@ private:
         memcpy(a_.divided + a_.shares[group] * space_.stride(), arrays.codes, found * space_.stride());
         a_.found[group] = static_cast<uint32_t>(found);
     }
-
-    // Does everything itself.
-    struct Alone {
-        KMeans& k;
-        void* outer;
-        void (*check_outer)(void*);
-        void run(KMeansTask task, size_t pieces) {
-            for (uint32_t piece = 0; piece < pieces; piece++) {
-                check();
-                k.work(task, piece, *this);
-            }
-        }
-        void progress(double) {}
-        void check() { check_outer(outer); }
-    };
 
     static constexpr size_t kSections = 256;  // of the points, to find one by the sum of costs before it
 

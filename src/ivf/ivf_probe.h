@@ -1,37 +1,68 @@
-// Centroids on pages. They are written by the build and never change, so a pin suffices to read them.
+// Which lists are near a point: their centroids on pages, and groups of these where there are many. All of it is written
+// by the build and never changes, so a pin suffices to read it.
 #pragma once
 
 #include "pg/postgres.h"
 
 #include "ivf/ivf_index.h"
 #include "page/page_reader.h"
+#include "pg/arena.h"
 #include "pg/guards.h"
 
 namespace vext::ivf {
 
-// Calls use(list, key, centroid's code) for every list; `place` is a point in the space of centroids.
-template <typename Use>
-void score_centroids(const IvfIndex& index, page::PageReader& reader, const uint8* place, Use use) {
-    constexpr uint32 kBatch = 64;
-    const SlotShape& shape = index.layout.centroids;
-    codec::Query query;
-    index.space.codec->prepare(place, index.dim(), &query);
-    const uint8* codes[kBatch];
-    codec::Key keys[kBatch];
-    for (uint32 list = 0; list < index.meta.lists;) {
-        CHECK_FOR_INTERRUPTS();
-        pg::Pin pin{reader.pin(index.block_of_centroid(list), shape)};
-        uint32 end = std::min(index.meta.lists, (list / shape.per_page + 1) * shape.per_page);
-        while (list < end) {
-            uint32 n = std::min(end - list, kBatch);
-            for (uint32 i = 0; i < n; i++) {
-                codes[i] = reinterpret_cast<uint8*>(page::slot_at(pin.page(), shape, shape.slot(list + i)));
-            }
-            index.space.codec->score(query, codes, n, keys);
-            for (uint32 i = 0; i < n; i++) use(list + i, keys[i], codes[i]);
-            list += n;
-        }
-    }
-}
+struct Probe {
+    codec::Key key;
+    uint32 list;
+};
+
+// The lists in the order of their distance from a point, as far as it is asked for. Without groups all centroids are
+// scored at once. With them groups are opened, the nearest first, until a number of them has brought nothing more that is
+// among the lists wanted; of an opened group those centroids are scored that look near enough by their 1-bit codes.
+class Probes {
+public:
+    Probes(const IvfIndex& index, page::PageReader& reader, MemoryContext context)
+        : index_(index), reader_(reader), groups_(context), probes_(context), put_off_(context), best_(context) {}
+
+    // A point in the space of centroids; must live as long. Working memory comes from the current context.
+    void begin(const uint8* place);
+    // Makes the first `end` ones known, where there are so many lists. Those that were known stay what they are.
+    void extend(size_t end);
+    const Probe& operator[](size_t i) const { return probes_[i]; }
+
+private:
+    // Nearest on top of a heap.
+    struct Group {
+        codec::Key key;
+        uint32 first, lists, first_block;
+    };
+
+    void read_groups();
+    bool open_group(const Group& group);
+    template <typename Scored>
+    void score(const uint32* lists, uint32 n, Scored scored);
+    template <typename Scored>
+    void score_all(uint32 first, uint32 end, Scored scored);
+    bool add(const Probe& probe);
+    void begin_best();
+    void look_at_what_was_put_off();
+
+    const IvfIndex& index_;
+    page::PageReader& reader_;
+    codec::Query query_{};
+    codec::BitQuery bits_{};
+    ArenaVec<Group> groups_;   // not opened yet
+    ArenaVec<Probe> probes_;   // lists whose centroids are scored; sorted up to sorted_
+    ArenaVec<Probe> put_off_;  // lists of opened groups that are not: what they hardly lie below
+    size_t sorted_ = 0;
+    size_t wanted_ = 0;
+    ArenaVec<codec::Key> best_;     // a heap of the `wanted_` nearest keys
+    codec::Key cutoff_ = HUGE_VALF; // its top, once there are so many
+};
+
+// The list that a row at a place belongs to.
+Probe nearest_list(const IvfIndex& index, page::PageReader& reader, const uint8* place);
+// Copies the code of a list's centroid.
+void read_centroid(const IvfIndex& index, page::PageReader& reader, uint32 list, uint8* code);
 
 }  // namespace vext::ivf

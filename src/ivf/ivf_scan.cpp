@@ -6,7 +6,6 @@
 
 #include "index/calibration.h"
 #include "ivf/ivf_calibrate.h"
-#include "ivf/ivf_probe.h"
 #include "ivf/ivf_search.h"
 #include "codec/rotation.h"
 
@@ -36,10 +35,8 @@ void choose_probes(Search& s, const void* elements) {
     auto* floats = static_cast<float*>(palloc(s.index.dim() * sizeof(float)));
     auto* place = static_cast<uint8*>(palloc0(s.index.space.stride()));
     s.index.space.place(elements, floats, place);
-    s.probes.reserve(s.index.meta.lists);
-    score_centroids(s.index, s.reader, place, [&](uint32 list, codec::Key key, const uint8*) {
-        s.probes.push_back({key, list});
-    });
+    s.probes.begin(place);
+    s.lists = s.index.meta.lists;
 }
 
 // By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
@@ -50,30 +47,23 @@ void choose_how_many(Search& s) {
     if (!s.by_target) s.at_first = static_cast<size_t>(settings.probes);
 }
 
-// Sorts the probes up to `end`, nearest first.
-void sort_probes(Search& s, size_t end) {
-    std::partial_sort(s.probes.begin() + s.sorted, s.probes.begin() + end, s.probes.end(),
-                      [](const Probe& a, const Probe& b) { return a.key != b.key ? a.key < b.key : a.list < b.list; });
-    s.sorted = end;
-}
-
 constexpr index::ScanLimit kOneBatch = {"ivfflat.iterative_scan", "With strict_order it goes on."};
 constexpr index::ScanLimit kMaxProbes = {"ivfflat.max_probes", "A higher limit lets it go on."};
 
 // There are no further lists to scan, by a setting or because these were all.
 bool at_last_probe(Search& s) {
-    if (s.limit < s.probes.size()) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
+    if (s.limit < s.lists) s.stopped_by = mode() == IterativeScan::off ? &kOneBatch : &kMaxProbes;
     return false;
 }
 
 // Which lists the next batch scans, and how many rows it finds; false when there is nothing left.
 bool widen(Search& s) {
-    if (s.probes.empty()) return false;
-    size_t probes = std::min(s.at_first, s.probes.size());
+    if (s.lists == 0) return false;
+    size_t probes = std::min(s.at_first, s.lists);
     if (s.wanted == 0) {
         size_t most = mode() == IterativeScan::off ? probes : static_cast<size_t>(settings.max_probes);
-        s.limit = std::min(std::max(probes, most), s.probes.size());
-        s.to = s.filter.filters() ? std::min(std::max(probes, s.probes.size() / kFilteredPart), s.limit) : probes;
+        s.limit = std::min(std::max(probes, most), s.lists);
+        s.to = s.filter.filters() ? std::min(std::max(probes, s.lists / kFilteredPart), s.limit) : probes;
         s.wanted = first_wanted(s);
     } else if (!has_batches_apart(s)) {
         if (!s.truncated && s.to == s.limit) return at_last_probe(s);
@@ -90,7 +80,7 @@ bool widen(Search& s) {
         return at_last_probe(s);
     }
     s.margin = s.wanted == kWanted ? kMargin : kWideMargin;
-    sort_probes(s, s.to);
+    s.probes.extend(s.to);
     return true;
 }
 
@@ -126,7 +116,7 @@ bool next_batch(Search& s) {
     find_results(s);
     while (!is_settled(s)) {
         size_t to = std::min(2 * s.to, s.limit);
-        sort_probes(s, to);
+        s.probes.extend(to);
         find_further(s, to);
     }
     std::sort(s.results.begin(), s.results.end(), [](const Result& a, const Result& b) {

@@ -10,15 +10,11 @@
 #include "index/order_scan.h"
 #include "index/rerank.h"
 #include "ivf/ivf_am.h"
+#include "ivf/ivf_probe.h"
 #include "page/page_reader.h"
 #include "pg/arena.h"
 
 namespace vext::ivf {
-
-struct Probe {
-    codec::Key key;
-    uint32 list;
-};
 
 // An entry that looks near: what its row's estimate hardly lies below, and the number of its slot.
 struct Candidate {
@@ -35,7 +31,7 @@ struct Result {
 
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
-        : context(memory), index(opened), reader(opened.rel), probes(memory), best(memory), results(memory),
+        : context(memory), index(opened), reader(opened.rel), probes(index, reader, memory), best(memory), results(memory),
           handed_out(memory), candidates(memory), numbers(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
@@ -46,8 +42,8 @@ struct Search {
     codec::Query query{};
     codec::BitQuery bits{};
     double norm_sq = 0;      // of the query
-    ArenaVec<Probe> probes;  // all lists; sorted up to `sorted`
-    size_t sorted = 0;
+    Probes probes;           // known up to `to`
+    size_t lists = 0;        // so many there are; 0: nothing is looked for
     size_t at_first = 0;     // so many of them in the first batch
     bool by_target = false;  // of recall
     size_t from = 0, to = 0;  // the probes of the current batch

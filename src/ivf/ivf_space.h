@@ -33,7 +33,10 @@ struct Space {
         if (!unit) return 1;
         double norm = std::sqrt(simd::active->norm_sq_f32(out, dim));
         if (!(norm > 0)) return 0;
-        simd::active->scale_f32(out, static_cast<float>(1 / norm), nullptr, HUGE_VALF, dim, out);
+        // The inverse of a float may be none.
+        float nearer = norm < 1e-30 ? 0x1p100f : norm > 1e30 ? 0x1p-100f : 1;
+        if (nearer != 1) simd::active->scale_f32(out, nearer, nullptr, HUGE_VALF, dim, out);
+        simd::active->scale_f32(out, static_cast<float>(1 / (norm * nearer)), nullptr, HUGE_VALF, dim, out);
         return norm;
     }
 

@@ -202,6 +202,7 @@ void report(const IvfIndex& index, const IndexStats& s, const Inspector& lists, 
     out.add("quantization", codec::codec_name(static_cast<codec::CodecId>(index.meta.quantization)));
     out.add("attributes", index.meta.attributes);
     out.add("lists", index.meta.lists);
+    out.add("groups of lists", index.meta.groups);
     out.add("rows", s.rows);
     out.add("rows of the build", static_cast<uint64>(index.meta.rows));
     out.add("rows added since, per cent", psprintf("%.1f", s.rows == 0 ? 0.0 : 100.0 * static_cast<double>(s.added) /

@@ -4,6 +4,7 @@
 #include "index/calibration.h"
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_calibrate.h"
+#include "tools/vector_index.h"
 
 namespace vext::tools {
 namespace {
@@ -19,12 +20,8 @@ void report(const format::Calibration& c, const char* setting, ReturnSetInfo* re
 
 // ShareUpdateExclusiveLock: neither a vacuum nor another calibration meanwhile.
 void calibrate(Oid oid, ReturnSetInfo* result) {
-    Relation rel = relation_open(oid, ShareUpdateExclusiveLock);
-    bool hnsw = hnsw::is_hnsw_index(rel);
-    if (!hnsw && !ivf::is_ivf_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an hnsw or ivfflat index of vectorext", RelationGetRelationName(rel)));
-    }
+    bool hnsw;
+    Relation rel = open_vector_index(oid, ShareUpdateExclusiveLock, &hnsw);
     if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner)) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(rel));
     }

@@ -2,17 +2,14 @@
 #include "hnsw/hnsw_am.h"
 #include "index/access_method.h"
 #include "ivf/ivf_am.h"
+#include "tools/vector_index.h"
 
 namespace vext::tools {
 namespace {
 
 void index_stats(Oid oid, ReturnSetInfo* result) {
-    Relation rel = relation_open(oid, AccessShareLock);
-    bool hnsw = hnsw::is_hnsw_index(rel);
-    if (!hnsw && !ivf::is_ivf_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an index of vectorext", RelationGetRelationName(rel)));
-    }
+    bool hnsw;
+    Relation rel = open_vector_index(oid, AccessShareLock, &hnsw);
     index::check_may_inspect(rel);
     index::NameValueRows rows{result};
     if (hnsw) {

@@ -9,6 +9,7 @@
 #include "ivf/ivf_index.h"
 #include "pg/arena.h"
 #include "pg/guards.h"
+#include "tools/vector_index.h"
 
 namespace vext::tools {
 namespace {
@@ -85,7 +86,7 @@ void read_upper_levels(const hnsw::HnswIndex& index, Prewarmer& prewarmer) {
     }
 }
 
-// Lists, centroids and the mean lie at the front of the file.
+// Lists, centroids, their groups and the mean lie at the front of the file.
 void read_centroids(const ivf::IvfIndex& index, Prewarmer& prewarmer) {
     const format::IvfMeta& meta = index.meta;
     auto pages = [&](const page::SlotShape& shape) {
@@ -93,6 +94,7 @@ void read_centroids(const ivf::IvfIndex& index, Prewarmer& prewarmer) {
     };
     prewarmer.read_range(meta.first_list, meta.first_list + pages(index.layout.lists));
     prewarmer.read_range(meta.first_centroid, meta.first_centroid + pages(index.layout.centroids));
+    if (meta.groups > 0) prewarmer.read_range(meta.first_group, meta.first_centroid);
     if (meta.first_mean != InvalidBlockNumber) prewarmer.read(meta.first_mean);
 }
 
@@ -103,12 +105,8 @@ void add_row(ReturnSetInfo* result, const char* part, int64 pages) {
 }
 
 void prewarm(Oid oid, ReturnSetInfo* result) {
-    Relation rel = relation_open(oid, AccessShareLock);
-    bool hnsw = hnsw::is_hnsw_index(rel);
-    if (!hnsw && !ivf::is_ivf_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an index of vectorext", RelationGetRelationName(rel)));
-    }
+    bool hnsw;
+    Relation rel = open_vector_index(oid, AccessShareLock, &hnsw);
     index::check_may_inspect(rel);
     auto* prewarmer = new (palloc(sizeof(Prewarmer))) Prewarmer(rel, CurrentMemoryContext);
     prewarmer->read(page::kMetaBlock);

@@ -49,18 +49,19 @@ const char* qualified(Oid schema, const char* name) {
     return quote_qualified_identifier(get_namespace_name(schema), name);
 }
 
+Relation open_vector_index(Oid oid, LOCKMODE mode, bool* hnsw) {
+    Relation rel = relation_open(oid, mode);
+    bool partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX;
+    *hnsw = hnsw::is_hnsw_index(rel);
+    if (partitioned || (!*hnsw && !ivf::is_ivf_index(rel))) {
+        index::report_no_index(RelationGetRelationName(rel), partitioned);
+    }
+    return rel;
+}
+
 VectorIndex describe_index(Oid oid) {
-    Relation rel = relation_open(oid, AccessShareLock);
-    if (rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is a partitioned index", RelationGetRelationName(rel)),
-                errhint("Name the index of a partition."));
-    }
-    bool hnsw = hnsw::is_hnsw_index(rel);
-    if (!hnsw && !ivf::is_ivf_index(rel)) {
-        ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                errmsg("\"%s\" is not an index of vectorext", RelationGetRelationName(rel)));
-    }
+    bool hnsw;
+    Relation rel = open_vector_index(oid, AccessShareLock, &hnsw);
     index::check_may_inspect(rel);
     if (!rel->rd_index->indisvalid) {
         ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -20,6 +20,8 @@ struct VectorIndex {
     Oid op_function, collation;
 };
 
+// An index of ours, which its caller closes. ERROR: it is none.
+Relation open_vector_index(Oid index, LOCKMODE mode, bool* hnsw);
 // ERROR: not an index of ours, or not one that can be searched. In the current memory context.
 VectorIndex describe_index(Oid index);
 

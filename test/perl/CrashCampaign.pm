@@ -107,7 +107,7 @@ sub check_round
 	{
 		my $recall = recall($node, dims => 16);
 		my $fresh = recall($node, dims => 16, before => 'REINDEX INDEX items_idx;');
-		$lacks = $fresh - $recall;
+		$lacks = sprintf '%.4f', $fresh - $recall;    # neither has more digits
 		diag "$name: recall $recall, of a fresh index $fresh" if $lacks > 0.01;
 	}
 	return ($found eq '' ? 0 : 1, $missing, $lacks);

@@ -115,6 +115,35 @@ INSERT INTO b SELECT i::bit(16), ARRAY[i % 7, 0, i % 5, 0, 0, 0, i % 3, 0, 1, 0]
 SELECT method, sql FROM vectorext_advise('b', 'v') ORDER BY method;
 SELECT method, sql FROM vectorext_advise('b', 's') ORDER BY method;
 
-DROP TABLE t, e, h, b;
+-- ---- partitions: their indexes, with columns to filter on, by name; the index of the whole has no pages
+CREATE TABLE p (id int, kind int, v vector(8)) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (300);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (300) TO (1000);
+INSERT INTO p SELECT i, i % 3, random_vector(i, 8) FROM generate_series(0, 899) i;
+CREATE INDEX p_lists ON p USING ivfflat (v vector_l2_ops, kind) WITH (lists = 10);
+CREATE INDEX p_graph ON p USING hnsw (v vector_cosine_ops, kind);
+SELECT index, "table", method, rows FROM vectorext_indexes WHERE "table" IN ('p1'::regclass, 'p2'::regclass) ORDER BY index::text;
+SET ivfflat.recall_target = 0.9;
+SELECT i.index, r.recall >= 0.8 AS found, r.setting, r.value > 1 AS chosen, r.queries, r.rows
+	FROM vectorext_indexes i, vectorext_recall(i.index, 10, 50) r WHERE "table" IN ('p1'::regclass, 'p2'::regclass) ORDER BY i.index::text;
+RESET ivfflat.recall_target;
+SELECT part, pages > 0 AS some FROM vectorext_prewarm('p1_v_kind_idx');
+SELECT value FROM vectorext_index_stats('p1_v_kind_idx') WHERE name = 'attributes';
+SELECT count(*) > 1 AS steps FROM vectorext_calibrate('p1_v_kind_idx');
+SELECT method, recall >= 0.95 AS found, sql FROM vectorext_advise('p2', 'v', 'vector_l2_ops') ORDER BY method;
+SET enable_seqscan = off;
+SELECT count(*) FROM (SELECT id FROM p1 WHERE kind = 1 ORDER BY v <-> random_vector(5, 8) LIMIT 10) s;
+SELECT index, visited, scored BETWEEN 10 AND 100 AS scored, returned >= 10 AS returned FROM vectorext_last_scan();
+RESET enable_seqscan;
+SELECT * FROM vectorext_recall('p_lists');
+SELECT * FROM vectorext_prewarm('p_graph');
+SELECT * FROM vectorext_index_stats('p_lists');
+SELECT * FROM vectorext_calibrate('p_graph');
+SELECT * FROM vectorext_index_check('p_lists');
+SELECT * FROM vectorext_recall('p');
+SELECT * FROM vectorext_index_check('p');
+SELECT * FROM vectorext_advise('p', 'v');
+
+DROP TABLE t, e, h, b, p;
 DROP ROLE regress_tools_user;
 DROP FUNCTION random_vector;

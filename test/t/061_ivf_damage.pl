@@ -12,7 +12,7 @@ use Damage;
 
 my $node = new_server('main', 'shared_buffers = 16MB', 'fsync = off', 'restart_after_crash = on');
 my ($none, $meta) = (0xFFFFFFFF, 24);
-my %kind = (list => 8, centroid => 9, entries => 10, vectors => 11, mean => 12);
+my %kind = (list => 8, centroid => 9, entries => 10, vectors => 11, mean => 12, groups => 13, codes => 14);
 
 # Slot 0 of the first page of a kind; of entries pages: one in use with entries, of vectors pages: one with a row.
 sub slot_at
@@ -54,7 +54,7 @@ my @meta = (
 	[ 'rows', at_meta(60, 'V', 0x7FF80000), qr/number of rows/ ],
 	[ 'attributes', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
 	[ 'kind of an attribute', at_meta(64, 'C', 1), qr/attributes are not those/ ],
-	[ 'reserved', at_meta(100, 'V', 1), qr/reserved is not zero/ ],
+	[ 'reserved', at_meta(104, 'V', 1), qr/reserved is not zero/ ],
 );
 my @pages = (
 	[ 'pd_lower', at_page('vectors', 12, 'v', 100), qr/pd_lower is not at the end of a slot/ ],
@@ -122,6 +122,25 @@ my @attributes = (
 	[ 'another null', sub { my ($f) = @_; flip($f, slot_at($f, 'entries') + $column + 260, 'C') }, qr/column 3 is not that of row/ ],
 );
 
+# Groups of lists: from 2,000 lists on.
+my @groups = (
+	[ 'how many', at_meta(52, 'V', 5), qr/groups have not all lists/ ],
+	[ 'none', at_meta(52, 'V', 0), qr/out of range/ ],
+	[ 'more than lists', at_meta(52, 'V', 30000), qr/out of range/ ],
+	[ 'first_group', at_meta(96, 'V', 900000), qr/out of range/ ],
+	[ 'first_group of another kind', sub { my ($f) = @_; put($f, $meta + 96, 'V', own_block($f, 'vectors')) }, qr/page of a group is missing/ ],
+	[ 'no first_group_code', at_meta(100, 'V', 0), qr/out of range/ ],
+	[ 'first_group_code of another kind', sub { my ($f) = @_; put($f, $meta + 100, 'V', own_block($f, 'vectors')) }, qr/page of the codes of a group is missing/ ],
+	[ 'first list', at('groups', 0, 'V', 7), qr/other lists than those that follow/ ],
+	[ 'lists', at('groups', 4, 'V', 1), qr/other lists than those that follow/ ],
+	[ 'too many lists', at('groups', 4, 'V', 0xFFFFFFFF), qr/other lists than those that follow/ ],
+	[ 'centre: step', at('groups', 8 + 4, 'V', 0x7FC00000), qr/centre of a group is not valid/ ],
+	[ 'centre: a byte', sub { my ($f) = @_; flip($f, slot_at($f, 'groups') + 8 + 25, 'C') }, qr/centre of a group is not valid/ ],
+	[ 'add', at('codes', 0, 'V', 0x7FC00000), qr/code of a centroid in its group is not/ ],
+	[ 'scale', at('codes', 128, 'v', 0x4000), qr/code of a centroid in its group is not/ ],
+	[ 'code', sub { my ($f) = @_; my $at = slot_at($f, 'codes') + 256; flip($f, $at + 16 * $_, 'C') foreach 0 .. 15 }, qr/code of a centroid in its group is not/ ],
+);
+
 my $make = q{
 	CREATE TABLE T (id int, v vector(64)); INSERT INTO T SELECT id, v FROM some_rows;
 	CREATE INDEX T_idx ON T USING ivfflat (v vector_l2_ops) WITH (lists = 4, quantization = rabitq);
@@ -129,6 +148,9 @@ my $make = q{
 	DELETE FROM T WHERE id BETWEEN 20 AND 25; VACUUM T};
 (my $bits = $make) =~ s/rabitq/bits/;
 (my $plain = $make) =~ s/rabitq/none/;
+my $grouped = q{
+	CREATE TABLE T (id int, v vector(64)); INSERT INTO T SELECT id, v FROM many_rows;
+	CREATE INDEX T_idx ON T USING ivfflat (v vector_l2_ops) WITH (lists = 2200)};
 (my $filtered = $make) =~ s/vector_l2_ops/vector_l2_ops, id, (id::text)/;
 
 my $probe = q{
@@ -144,9 +166,11 @@ my $probe = q{
 	INSERT INTO T SELECT 7000 + id, v FROM T LIMIT 20;
 };
 $node->safe_psql('postgres', 'CREATE TABLE some_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 150) i');
+$node->safe_psql('postgres', 'CREATE TABLE many_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 2400) i');
 damage_all($node, {
 	r => [ $make, @meta, @pages, @lists, @entries, @vectors ],
 	a => [ $filtered, @attributes ],
+	g => [ $grouped, @groups ],
 	b => [ $bits, @entries[9 .. 15] ],
 	n => [ $plain, [ 'an element', at('vectors', 8, 'f', 0.125), qr/code is not that of row/ ],
 		[ 'an infinite element', at('vectors', 8, 'V', 0x7F800000), qr/is no number/ ] ] }, $probe);

@@ -27,39 +27,43 @@ append_to_file("$dir/$_", $script{$_}) foreach keys %script;
 my @command = ('pgbench', '-n', '-c', '8', '-j', '2', '-T', $seconds, map { ('-f', "$dir/" . s/\@/.sql\@/r) } sort keys %script);
 rename "$dir/$_", "$dir/" . s/\@.*/.sql/r foreach keys %script;
 
-# Bytes of both indexes; the largest private memory of a client's backend, in kB.
+# Bytes of each index; the largest private memory of a client's backend, in kB.
 sub sizes
 {
-	my ($bytes, $pids) = split /\|/, $node->safe_psql('postgres', q{SELECT pg_relation_size('items_idx') + pg_relation_size('lists_idx'),
-		(SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE application_name = 'pgbench')});
+	my ($hnsw, $ivf, $pids) = split /\|/, $node->safe_psql('postgres', q{SELECT pg_relation_size('items_idx'), pg_relation_size('lists_idx'),
+		(SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())});
 	my $memory = 0;
 	foreach my $pid (split / /, $pids // '')
 	{
 		open my $f, '<', "/proc/$pid/status" or next;
 		/^RssAnon:\s*(\d+)/ && $1 > $memory and $memory = $1 while <$f>;
 	}
-	return ($bytes, $memory);
+	return [ $hnsw, $ivf, $memory ];
 }
 
 local $ENV{PGOPTIONS} = '-c enable_seqscan=off';
 my $load = background($node, \@command);
-my ($start, $vacuums, $error, @early, @late) = (time, 0, '');
+my ($start, $vacuums, $error, @sizes) = (time, 0, '');    # sizes: after each sixth of the time, the last of it
 while (time < $start + $seconds - 1 && $error eq '')
 {
 	my ($rc, $out, $err) = $node->psql('postgres', 'VACUUM items');
 	$error = $err if $rc != 0;
 	$vacuums++;
-	@late = sizes();
-	@early = @late if time < $start + $seconds / 3 || !@early;
+	my $sixth = int(6 * (time - $start) / $seconds);
+	$sizes[ $sixth < 5 ? $sixth : 5 ] = sizes() if time < $start + $seconds - 0.5;
 	sleep 0.3;
 }
 is($error, '', 'vacuum beside the load');
 is(finish($load), 0, 'the load ended well') or diag $load->{err};
 unlike($load->{err}, qr/ERROR|aborted/, 'no client had an error');
 my ($transactions) = $load->{out} =~ /actually processed: (\d+)/;
-note "= $transactions transactions, $vacuums vacuums in $seconds s; bytes and kB after a third: @early, at the end: @late";
-cmp_ok($late[0], '<=', 2 * $early[0] + 1000000, 'the indexes keep their size');
-cmp_ok($late[1], '<=', 1.5 * $early[1] + 4000, "the backends' memory keeps its size");
+@sizes = grep { defined } @sizes;
+note "= $transactions transactions, $vacuums vacuums in $seconds s; bytes of hnsw and ivfflat, kB of a backend at each sixth: ",
+  join('; ', map { "@$_" } @sizes);
+my ($early, $late) = @sizes[ @sizes / 3, -1 ];
+cmp_ok($late->[$_], '<=', 2 * $early->[$_] + 1000000, 'an index keeps its size') foreach 0, 1;
+cmp_ok($early->[2], '>', 0, 'the memory of backends is known');
+cmp_ok($late->[2], '<=', 1.5 * $early->[2] + 4000, 'it keeps its size');
 index_is_whole($node, $_, $_) foreach 'items_idx', 'lists_idx';
 is(misses($node), 0, 'every row is found');
 cmp_ok(recall($node), '>=', 0.9, 'recall');
