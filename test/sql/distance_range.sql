@@ -89,6 +89,17 @@ SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> '[20,20,1]' LIMIT 40) s;
 SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> '[20,20,1]' LIMIT 41) s;
 SET vectorext.notice_unfilled = off;
 SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> '[20,20,1]' LIMIT 41) s;
+-- The same of ivfflat.
+SET enable_seqscan = off;
+DROP INDEX r_idx;
+CREATE INDEX r_idx ON r USING ivfflat (v vector_l2_ops) WITH (lists = 10);
+SET vectorext.notice_unfilled = notice;
+SET ivfflat.max_probes = 2;
+SELECT count(*) < 2000 AS fewer FROM (SELECT id FROM r WHERE v <-> '[20,20,1]' < 100 ORDER BY v <-> '[20,20,1]') s;
+SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> '[20,20,1]' LIMIT 10) s;
+RESET ivfflat.max_probes;
+SET ivfflat.iterative_scan = off;
+SELECT count(*) < 2000 AS fewer FROM (SELECT id FROM r ORDER BY v <-> '[20,20,1]' LIMIT 2000) s;
 
 DROP TABLE r;
 DROP FUNCTION plan_of;
