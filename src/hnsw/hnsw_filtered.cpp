@@ -10,7 +10,7 @@ namespace {
 bool farther_first(const Candidate& a, const Candidate& b) { return a.key > b.key; }
 
 // Of what a search of the graph takes to score a node: the test of a node in a sweep, and the score of one that passes.
-constexpr double kTestCost = 0.025;
+constexpr double kTestCost = 0.05;
 constexpr double kScoreCost = 0.5;
 // An index of more nodes than so many times the limit of scored ones is not gone through as a whole.
 constexpr double kSweepLimit = 100;
@@ -21,7 +21,7 @@ constexpr BlockNumber kSampledBlocks = 64;
 // many more would change that), it leaps to some of those in the sample. For each node of its beam it scores about so
 // many; a sweep that costs not much more is preferred, since it is exact.
 constexpr double kElsewhere = 4, kByChance = 4;
-constexpr double kLeapScores = 20, kExact = 4;
+constexpr double kLeapScores = 20, kExact = 5;
 constexpr size_t kLandings = 256;
 // What passes in many places far from each other may be near, too: then the search goes on from where it came from,
 // over so much of the limit.
