@@ -42,7 +42,7 @@ FIGURES = (
     *set_of('debian', 6.0, 7.0, 0.30), *set_of('synthetic-1M-128', 5.0, 6.0, 0.40), *set_of('synthetic-300k-768', 5.0, 6.0, 0.27),
     Figure('sq4: index bytes against pgvector', 'debian', 'build', SQ4 | dict(workers=0), 'bytes', 0.20, PEER, most=True),
     qps('debian', 0.95, 1.0, SQ4, OURS, 'sq4: QPS against sq8'),
-    qps('debian', 0.95, 0.7, OURS, LIB, 'QPS in SQL against hnswlib in process'), qps('debian', 0.99, 1.0, OURS, LIB, 'QPS in SQL against hnswlib in process'),
+    qps('debian-hnswlib', 0.95, 0.7, OURS, LIB, 'QPS in SQL against hnswlib in process'), qps('debian-hnswlib', 0.99, 1.0, OURS, LIB, 'QPS in SQL against hnswlib in process'),
     *(Figure(f'QPS against pgvector with {n} clients, not below one client', 'debian', 'recall', OURS | dict(LIMIT=10, clients=n, recall=0.95), 'QPS', None, PEER,
              asked_of=dict(clients=1)) for n in (2, 8)),
     Figure('inserts a second against pgvector', 'debian', 'insert', OURS, 'rows a second', 3.0, PEER),
