@@ -51,6 +51,11 @@ void rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys, 
 bool get_tuple(IndexScanDesc scan, ScanDirection direction);
 void end_scan(IndexScanDesc scan);
 
+// ---- hnsw_scan_batches.cpp
+// The beam under a filter, which is to find its rows with the default settings: without one their recall is pgvector's.
+// The more rows, the more a beam misses: measured with 62,666 and 1,000,000.
+size_t under_filter(double rows, size_t ef_search);
+
 // ---- hnsw_vacuum.cpp
 IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                    IndexBulkDeleteCallback is_dead, void* state);
@@ -61,9 +66,5 @@ void index_stats(Relation index, index::NameValueRows& out);
 // ---- hnsw_cost.cpp
 void estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                    Selectivity* selectivity, double* correlation, double* pages);
-
-// The beam under a filter, which is to find its rows with the default settings: without one their recall is pgvector's.
-// The more rows, the more a beam misses: measured with 62,666 and 1,000,000.
-size_t under_filter(double rows, size_t ef_search);
 
 }  // namespace vext::hnsw

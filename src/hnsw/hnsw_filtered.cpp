@@ -95,8 +95,11 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
     widen(landed_ ? beam * kFar : beam);
     for (const Candidate& c : later_) frontier_.push_back(c);
     later_.clear();
-    std::make_heap(frontier_.begin(), frontier_.end(), farther_first);
-    if (landed_) part();
+    if (landed_) {
+        part();
+    } else {
+        std::make_heap(frontier_.begin(), frontier_.end(), farther_first);
+    }
     for (;;) {
         size_t most = enough();
         bool full = best_.size() >= most, done = full && !frontier_.empty() && frontier_[0].key > best_[most - 1];

@@ -34,6 +34,8 @@ public:
     // How many of the beam to take, and whether there is nothing left to search.
     size_t wanted() const;
     bool exhausted() const { return exhausted_; }
+    // Of nodes, in the index.
+    uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
     size_t bytes() const { return frontier_.bytes() + later_.bytes() + aside_.bytes() + found_.bytes() + seen_.size() * 8; }
 
     // What expand() needs of a pool.
@@ -47,7 +49,6 @@ private:
     void widen(size_t beam);
     void keep_best(codec::Key key);
     void push(const Candidate& c);
-    uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
     double left_to_score(size_t enough) const;
     Way choose_way(uint64 limit);
     void sample();

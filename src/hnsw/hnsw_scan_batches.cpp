@@ -134,10 +134,6 @@ const index::ScanLimit* limit_reached(const Scan& s) {
 
 uint64 scan_limit() { return static_cast<uint64>(settings.max_scan_tuples); }
 
-double places_of(const HnswIndex& index) {
-    return static_cast<double>(RelationGetNumberOfBlocks(index.rel)) * index.layout.nodes.per_page;
-}
-
 // The next batch under a filter. Of the first all is handed out, of later ones the nearer half, as without.
 void filtered_batch(Scan& s, bool first) {
     FilteredSearch& search = *s.filtered;
@@ -164,7 +160,6 @@ void filtered_batch(Scan& s, bool first) {
 
 // The descent goes through all nodes.
 void start_filtered(Scan& s, const EntryPoint& entry) {
-    s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
     descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
     for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
     SlotNumber node = entry.node;
@@ -223,10 +218,13 @@ void first_batch(Scan& s) {
     }
     bool iterative = settings.iterative_scan != static_cast<int>(IterativeScan::off);
     size_t ef_search = choose_ef(s);
-    if (s.filter.filters() && s.quota == 0) ef_search = under_filter(places_of(s.index), ef_search);
+    if (s.filter.filters()) {
+        s.filtered = new (palloc(sizeof(FilteredSearch))) FilteredSearch(s.store, s.seen, s.context);
+        if (s.quota == 0) ef_search = under_filter(static_cast<double>(s.filtered->places()), ef_search);
+    }
     s.first_ef = beam_of(s.index, ef_search);
     s.ef = iterative ? first_beam(s) : s.first_ef;
-    if (s.filter.filters()) {
+    if (s.filtered != nullptr) {
         start_filtered(s, entry);
         if (!iterative) s.drained = true;
         return;

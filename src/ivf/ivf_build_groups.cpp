@@ -82,12 +82,10 @@ void group_lists(Build& b) {
     const Space& space = b.index.space;
     s.groups = s.group_blocks = 0;
     if (!wants_groups(s.lists)) return;
-    constexpr size_t kAlignment = 64;
     KMeansArrays arrays{};
     size_t bytes = place(&arrays, Placer{nullptr}, space, s.lists);
-    void* memory = MemoryContextAllocExtended(b.context, bytes + kAlignment, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-    auto start = (reinterpret_cast<uintptr_t>(memory) + kAlignment - 1) / kAlignment * kAlignment;
-    place(&arrays, Placer{reinterpret_cast<char*>(start)}, space, s.lists);
+    void* memory = MemoryContextAllocExtended(b.context, bytes + Placer::kAlignment, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    place(&arrays, Placer::aligned(memory), space, s.lists);
     arrays.points = b.arrays.kmeans.codes;
     auto* clusters = new (palloc(sizeof(Clusters))) Clusters(ContextMemory{b.context}, space, {}, arrays);
     Clusters::Alone alone{*clusters, nullptr, [](void*) { CHECK_FOR_INTERRUPTS(); }};

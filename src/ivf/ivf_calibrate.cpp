@@ -361,9 +361,7 @@ private:
     void place_table(size_t most, CentreTable* table) {
         Placer size{nullptr};
         table->place(size, index_.space, most);
-        constexpr size_t kAlignment = 64;
-        auto start = reinterpret_cast<uintptr_t>(allocate(size.used() + kAlignment)) + kAlignment - 1;
-        Placer memory{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
+        Placer memory = Placer::aligned(allocate(size.used() + Placer::kAlignment));
         table->place(memory, index_.space, most);
     }
 

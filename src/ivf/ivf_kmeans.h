@@ -319,10 +319,8 @@ private:
         KMeansArrays arrays{};
         Placer size{nullptr};
         arrays.place(size, space_, n, share, false);
-        constexpr size_t kAlignment = 64;
-        inner_memory_.resize_uninitialized(size.used() + kAlignment);
-        auto start = reinterpret_cast<uintptr_t>(inner_memory_.data()) + kAlignment - 1;
-        Placer memory{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
+        inner_memory_.resize_uninitialized(size.used() + Placer::kAlignment);
+        Placer memory = Placer::aligned(inner_memory_.data());
         arrays.place(memory, space_, n, share, false);
         arrays.points = inner_points_.data();
         if (inner_ == nullptr) {

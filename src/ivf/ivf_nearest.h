@@ -10,10 +10,16 @@ namespace vext::ivf {
 class Placer {
 public:
     explicit Placer(char* base) : base_(base) {}
+    // In memory of used() + kAlignment bytes, which may begin anywhere.
+    static Placer aligned(void* memory) {
+        auto start = reinterpret_cast<uintptr_t>(memory) + kAlignment - 1;
+        return Placer{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
+    }
+    static constexpr size_t kAlignment = 64;
 
     template <typename T>
     void next(T*& array, size_t count) {
-        used_ = (used_ + 63) / 64 * 64;
+        used_ = (used_ + kAlignment - 1) / kAlignment * kAlignment;
         array = reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(base_) + used_);
         used_ += count * sizeof(T);
     }

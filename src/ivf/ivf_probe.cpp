@@ -104,13 +104,7 @@ void Probes::score_all(uint32 first, uint32 end, Scored scored) {
 bool Probes::add(const Probe& probe) {
     probes_.push_back(probe);
     if (!(probe.key < cutoff_)) return false;
-    best_.push_back(probe.key);
-    std::push_heap(best_.begin(), best_.end());
-    if (best_.size() > wanted_) {
-        std::pop_heap(best_.begin(), best_.end());
-        best_.pop_back();
-    }
-    if (best_.size() == wanted_) cutoff_ = best_[0];
+    (void)keep_nearest(best_, wanted_, probe.key, &cutoff_);
     return true;
 }
 

@@ -2,6 +2,8 @@
 // by the build and never changes, so a pin suffices to read it.
 #pragma once
 
+#include <algorithm>
+
 #include "pg/postgres.h"
 
 #include "ivf/ivf_index.h"
@@ -15,6 +17,20 @@ struct Probe {
     codec::Key key;
     uint32 list;
 };
+
+// A key that lies below `cutoff` joins the nearest `wanted`, a heap. When these are so many, the cutoff is the farthest.
+// True when one had to leave for it.
+inline bool keep_nearest(ArenaVec<codec::Key>& nearest, size_t wanted, codec::Key key, codec::Key* cutoff) {
+    nearest.push_back(key);
+    std::push_heap(nearest.begin(), nearest.end());
+    bool full = nearest.size() > wanted;
+    if (full) {
+        std::pop_heap(nearest.begin(), nearest.end());
+        nearest.pop_back();
+    }
+    if (nearest.size() == wanted) *cutoff = nearest[0];
+    return full;
+}
 
 // The lists in the order of their distance from a point, as far as it is asked for. Without groups all centroids are
 // scored at once. With them groups are opened, the nearest first, until a number of them has brought nothing more that is

@@ -75,14 +75,7 @@ void add_result(Search& s, double bound, float estimate, const ItemPointerData& 
         if (is_new) s.nearest_left = std::min(s.nearest_left, bound);
         return;
     }
-    s.best.push_back(estimate);
-    std::push_heap(s.best.begin(), s.best.end());
-    if (s.best.size() > s.wanted) {
-        std::pop_heap(s.best.begin(), s.best.end());
-        s.best.pop_back();
-        s.truncated = true;
-    }
-    if (s.best.size() == s.wanted) s.cutoff = s.best[0];
+    s.truncated |= keep_nearest(s.best, s.wanted, estimate, &s.cutoff);
     if (is_new) s.results.push_back({bound, estimate, tid, s.late});
     if (s.results.size() >= s.trim_at) trim_results(s);
 }

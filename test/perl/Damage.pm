@@ -11,15 +11,29 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VectorExt;
 
-our @EXPORT = qw(damage_all block_of pages_of get put flip);
+our @EXPORT = qw(damage_all attribute_heads META at_meta block_of pages_of get put flip);
 
-use constant { BLOCK => 8192, TAIL => 8184, SLOTS => 24 };
+use constant { BLOCK => 8192, TAIL => 8184, SLOTS => 24, META => 24 };
 
 # What a file says at an offset, by pack's letter, and what it shall say.
 my %size = (C => 1, v => 2, V => 4, f => 4, Q => 8);
 sub get { my ($f, $at, $as) = @_; return unpack $as, substr($f->{data}, $at, $size{$as}); }
 sub put { my ($f, $at, $as, $value) = @_; substr($f->{data}, $at, $size{$as}) = pack $as, $value; return; }
 sub flip { my ($f, $at, $as) = @_; put($f, $at, $as, get($f, $at, $as) ^ 0x55); return; }
+
+sub at_meta { my ($offset, $as, $value) = @_; return sub { put($_[0], META + $offset, $as, $value) }; }
+
+# What the metapage says of attributes, of which there are two; they begin at an offset.
+sub attribute_heads
+{
+	my ($at) = @_;
+	return (
+		[ 'how many', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
+		[ 'too many', at_meta(15, 'C', 9), qr/out of range/ ],
+		[ 'kind', at_meta($at, 'C', 2), qr/attributes are not those/ ],
+		[ 'flags', at_meta($at + 1, 'C', 1), qr/attributes are not those/ ],
+		[ 'kind of one too many', at_meta($at + 8, 'C', 1), qr/attributes are not those/ ]);
+}
 
 sub block_of { my ($block) = @_; return $block * BLOCK; }
 

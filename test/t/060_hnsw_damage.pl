@@ -11,11 +11,11 @@ use VectorExt;
 use Damage;
 
 my $node = new_server('main', 'shared_buffers = 16MB', 'fsync = off', 'restart_after_crash = on');
-my ($none, $meta) = (0xFFFFFFFF, 24);
+my $none = 0xFFFFFFFF;
 
 # ---- where things are
-sub slot_bytes { my ($f) = @_; return get($f, $meta + 24, 'V'); }
-sub per_page { my ($f) = @_; return get($f, $meta + 28, 'v'); }
+sub slot_bytes { my ($f) = @_; return get($f, META + 24, 'V'); }
+sub per_page { my ($f) = @_; return get($f, META + 28, 'v'); }
 sub node_at { my ($f, $number) = @_; return block_of(int($number / per_page($f))) + 24 + $number % per_page($f) * slot_bytes($f); }
 sub numbers
 {
@@ -32,12 +32,12 @@ sub some
 }
 sub live { my ($f, $level) = @_; return some($f, sub { get($f, $_, 'v') + get($f, $_ + 4, 'v') > 0 && get($f, $_ + 6, 'C') == 1 && (!defined $level || get($f, $_ + 7, 'C') == $level) }); }
 sub live_at { return node_at($_[0], live(@_)); }
-sub links_at { my ($f) = @_; return live_at($f, 0) + 28 + get($f, $meta + 20, 'V'); }
+sub links_at { my ($f) = @_; return live_at($f, 0) + 28 + get($f, META + 20, 'V'); }
 # The first slot in use on pages of links (kind 2, 3) or postings (4).
 sub slot_at
 {
 	my ($f, $kind) = @_;
-	my $bytes = $kind == 4 ? (get($f, $meta + 15, 'C') == 2 ? 112 : 128) : int((12 + ($kind == 2 ? 8 : 4) * get($f, $meta + 16, 'v') + 7) / 8) * 8;
+	my $bytes = $kind == 4 ? (get($f, META + 15, 'C') == 2 ? 112 : 128) : int((12 + ($kind == 2 ? 8 : 4) * get($f, META + 16, 'v') + 7) / 8) * 8;
 	foreach my $block (pages_of($f, $kind))
 	{
 		foreach my $i (0 .. int(8160 / $bytes) - 1)
@@ -51,7 +51,6 @@ sub slot_at
 # The first page of a kind that is in no list.
 sub page_of { my ($f, $kind) = @_; return block_of((grep { get($f, block_of($_) + 8190, 'C') == 0 } pages_of($f, $kind))[0]); }
 
-sub at_meta { my ($offset, $as, $value) = @_; return sub { put($_[0], $meta + $offset, $as, $value) }; }
 sub at_node { my ($offset, $as, $value, $level) = @_; return sub { my ($f) = @_; put($f, live_at($f, $level) + $offset, $as, $value) }; }
 sub at_slot { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, slot_at($f, $kind) + $offset, $as, $value) }; }
 sub at_page { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, page_of($f, $kind) + $offset, $as, $value) }; }
@@ -72,7 +71,7 @@ my @meta = (
 	[ 'links_inline', at_meta(30, 'v', 0), qr/another layout/ ],
 	[ 'entry past the end', at_meta(32, 'V', 4000000), qr/entry point is no node/ ],
 	[ 'no entry', at_meta(32, 'V', $none), qr/below the level of this node|level of no entry point|not lead/ ],
-	[ 'entry of level 0', sub { my ($f) = @_; put($f, $meta + 32, 'V', live($f, 0)) }, qr/entry point is of another level/ ],
+	[ 'entry of level 0', sub { my ($f) = @_; put($f, META + 32, 'V', live($f, 0)) }, qr/entry point is of another level/ ],
 	[ 'entry_level', at_meta(36, 'V', 1000), qr/out of range/ ],
 	[ 'entry_level too high', at_meta(36, 'V', 9), qr/entry point is of another level/ ],
 	[ 'free pages of nodes', at_meta(44, 'V', 0), qr/nodes, leads to no page of its kind/ ],
@@ -159,7 +158,7 @@ my $sparse = q{
 	INSERT INTO T SELECT i, format('{%s:%s,%s:2,%s:-1.5}/500', 1 + i % 90, i, 100 + i % 13, 300 + i)::sparsevec FROM generate_series(1, 150) i;
 	CREATE INDEX T_idx ON T USING hnsw (v sparsevec_l2_ops) WITH (m = 4, ef_construction = 20)};
 sub map_at { my ($f) = @_; return page_of($f, 1) + 24; }
-sub run_code { my ($f) = @_; return page_of($f, 1) + 24 + 32 + 28 + 8 * get($f, $meta + 16, 'v'); }
+sub run_code { my ($f) = @_; return page_of($f, 1) + 24 + 32 + 28 + 8 * get($f, META + 16, 'v'); }
 my @runs = (
 	[ 'map: slot 0', sub { my ($f) = @_; put($f, map_at($f), 'C', get($f, map_at($f), 'C') | 1) }, qr/map of runs is not valid/ ],
 	[ 'map: slot 1', sub { my ($f) = @_; put($f, map_at($f), 'C', get($f, map_at($f), 'C') & ~2) }, qr/map of runs is not valid/ ],
@@ -208,11 +207,7 @@ my @packed = (
 # Attributes of a node's row, and of one in a chunk of rows.
 (my $filtered = $make) =~ s/vector_l2_ops/vector_l2_ops, id, (id::text)/;
 my @attributes = (
-	[ 'how many', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
-	[ 'too many', at_meta(15, 'C', 9), qr/out of range/ ],
-	[ 'kind', at_meta(96, 'C', 2), qr/attributes are not those/ ],
-	[ 'flags', at_meta(97, 'C', 1), qr/attributes are not those/ ],
-	[ 'kind of one too many', at_meta(104, 'C', 1), qr/attributes are not those/ ],
+	attribute_heads(96),
 	[ 'number', at_node(28, 'Q', 999999), qr/column 2 is not that of row/ ],
 	[ 'hash', at_node(36, 'Q', 1), qr/column 3 is not that of row/ ],
 	[ 'null', at_node(26, 'v', 1), qr/column 2 is not that of row/ ],

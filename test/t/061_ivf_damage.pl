@@ -11,7 +11,7 @@ use VectorExt;
 use Damage;
 
 my $node = new_server('main', 'shared_buffers = 16MB', 'fsync = off', 'restart_after_crash = on');
-my ($none, $meta) = (0xFFFFFFFF, 24);
+my $none = 0xFFFFFFFF;
 my %kind = (list => 8, centroid => 9, entries => 10, vectors => 11, mean => 12, groups => 13, codes => 14);
 
 # Slot 0 of the first page of a kind; of entries pages: one in use with entries, of vectors pages: one with a row.
@@ -27,7 +27,6 @@ sub slot_at
 	die "no page of $kind";
 }
 # Offsets of an entry: those of its block from 24 on. Row 0 of a block that has one.
-sub at_meta { my ($offset, $as, $value) = @_; return sub { put($_[0], $meta + $offset, $as, $value) }; }
 sub at { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, slot_at($f, $kind) + $offset, $as, $value) }; }
 sub at_page { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, slot_at($f, $kind) - 24 + $offset, $as, $value) }; }
 sub own_block { my ($f, $kind) = @_; return int(slot_at($f, $kind) / 8192); }
@@ -45,12 +44,12 @@ my @meta = (
 	[ 'code_bytes', at_meta(24, 'V', 9), qr/another layout/ ],
 	[ 'blocks_per_page', at_meta(28, 'V', 9), qr/another layout/ ],
 	[ 'first_list', at_meta(32, 'V', 900000), qr/out of range/ ],
-	[ 'first_list of another kind', sub { my ($f) = @_; put($f, $meta + 32, 'V', own_block($f, 'vectors')) }, qr/page of a list is missing/ ],
-	[ 'first_centroid', sub { my ($f) = @_; put($f, $meta + 36, 'V', own_block($f, 'vectors')) }, qr/page of a centroid is missing/ ],
+	[ 'first_list of another kind', sub { my ($f) = @_; put($f, META + 32, 'V', own_block($f, 'vectors')) }, qr/page of a list is missing/ ],
+	[ 'first_centroid', sub { my ($f) = @_; put($f, META + 36, 'V', own_block($f, 'vectors')) }, qr/page of a centroid is missing/ ],
 	[ 'first_mean', at_meta(40, 'V', 900000), qr/out of range/ ],
-	[ 'first_mean of another kind', sub { my ($f) = @_; put($f, $meta + 40, 'V', own_block($f, 'vectors')) }, qr/another kind/ ],
+	[ 'first_mean of another kind', sub { my ($f) = @_; put($f, META + 40, 'V', own_block($f, 'vectors')) }, qr/another kind/ ],
 	[ 'free_entries', at_meta(44, 'V', 900000), qr/free entries pages leads to no page/ ],
-	[ 'free_vectors', sub { my ($f) = @_; put($f, $meta + 48, 'V', own_block($f, 'list')) }, qr/free vectors pages leads to no page/ ],
+	[ 'free_vectors', sub { my ($f) = @_; put($f, META + 48, 'V', own_block($f, 'list')) }, qr/free vectors pages leads to no page/ ],
 	[ 'rows', at_meta(60, 'V', 0x7FF80000), qr/number of rows/ ],
 	[ 'attributes', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
 	[ 'kind of an attribute', at_meta(64, 'C', 1), qr/attributes are not those/ ],
@@ -111,11 +110,7 @@ my @vectors = (
 # Attributes: behind the 1-bit codes, at 644 in a block of 64 dimensions, each a word of NULLs and 32 values.
 my $column = 24 + 644;
 my @attributes = (
-	[ 'how many', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
-	[ 'too many', at_meta(15, 'C', 9), qr/out of range/ ],
-	[ 'kind', at_meta(64, 'C', 2), qr/attributes are not those/ ],
-	[ 'flags', at_meta(65, 'C', 1), qr/attributes are not those/ ],
-	[ 'kind of one too many', at_meta(72, 'C', 1), qr/attributes are not those/ ],
+	attribute_heads(64),
 	[ 'number', at('entries', $column + 4, 'Q', 999999), qr/column 2 is not that of row/ ],
 	[ 'hash', at('entries', $column + 260 + 4, 'Q', 1), qr/column 3 is not that of row/ ],
 	[ 'null', at('entries', $column, 'V', 1), qr/column 2 is not that of row/ ],
@@ -128,9 +123,9 @@ my @groups = (
 	[ 'none', at_meta(52, 'V', 0), qr/out of range/ ],
 	[ 'more than lists', at_meta(52, 'V', 30000), qr/out of range/ ],
 	[ 'first_group', at_meta(96, 'V', 900000), qr/out of range/ ],
-	[ 'first_group of another kind', sub { my ($f) = @_; put($f, $meta + 96, 'V', own_block($f, 'vectors')) }, qr/page of a group is missing/ ],
+	[ 'first_group of another kind', sub { my ($f) = @_; put($f, META + 96, 'V', own_block($f, 'vectors')) }, qr/page of a group is missing/ ],
 	[ 'no first_group_code', at_meta(100, 'V', 0), qr/out of range/ ],
-	[ 'first_group_code of another kind', sub { my ($f) = @_; put($f, $meta + 100, 'V', own_block($f, 'vectors')) }, qr/page of the codes of a group is missing/ ],
+	[ 'first_group_code of another kind', sub { my ($f) = @_; put($f, META + 100, 'V', own_block($f, 'vectors')) }, qr/page of the codes of a group is missing/ ],
 	[ 'first list', at('groups', 0, 'V', 7), qr/other lists than those that follow/ ],
 	[ 'lists', at('groups', 4, 'V', 1), qr/other lists than those that follow/ ],
 	[ 'too many lists', at('groups', 4, 'V', 0xFFFFFFFF), qr/other lists than those that follow/ ],
