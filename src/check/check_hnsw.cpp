@@ -203,7 +203,8 @@ void HnswCheck::check_free_lists() {
         const char* name = psprintf("the list of pages with free slots, %s,", large ? "large nodes" : kKindNames[kind]);
         pages_.check_list(format::kHnswMetaBlock, page::kMetaShape<HnswMeta>, shape, name, [&](Page page) {
             const HnswMeta* meta = hnsw::meta_of(page);
-            return large ? meta->free_large : meta->free_head[kind];
+            BlockNumber passed = meta->passed_last[kind];
+            return Pages::Heads{large ? meta->free_large : meta->free_head[kind], passed == 0 ? InvalidBlockNumber : passed};
         });
     }
     pages_.check_listed();

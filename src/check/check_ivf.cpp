@@ -40,7 +40,7 @@ void IvfCheck::run() {
         const char* name = of_entries ? "the list of free entries pages" : "the list of free vectors pages";
         pages_.check_list(format::kIvfMetaBlock, ivf::kMetaShape, *shape, name, [&](Page page) {
             const IvfMeta* meta = ivf::meta_of(page);
-            return of_entries ? meta->free_entries : meta->free_vectors;
+            return Pages::Heads{of_entries ? meta->free_entries : meta->free_vectors};
         });
     }
     pages_.check_listed();

@@ -39,7 +39,7 @@ void IvfCheck::check_lists() {
         if (!read_list(list, &l)) return;  // reported
         check_list(list, l);
         pages_.check_list(index_.block_of_list(list), index_.layout.lists, vectors(), "the stack of a list",
-                          [&](Page page) { return ivf::list_at(index_, page, list)->roomy; });
+                          [&](Page page) { return Pages::Heads{ivf::list_at(index_, page, list)->roomy}; });
     }
 }
 

@@ -63,19 +63,25 @@ void Pages::check_meta(const SlotShape& shape) {
     if (copy(page::kMetaBlock, shape, &page) != nullptr) check_frame(page::kMetaBlock, page.data, &shape);
 }
 
-const char* Pages::walk(const SlotShape& shape, BlockNumber* where) {
+const char* Pages::walk(const SlotShape& shape, Heads heads, BlockNumber* where) {
     trail_.clear();
     on_trail_.clear();
-    for (BlockNumber next; *where != InvalidBlockNumber; *where = next) {
-        if (!on_trail_.insert(*where)) return "returns to a page";
-        trail_.push_back(*where);
-        bool listed = false;
-        auto read = [&](Page page) {
-            listed = tail_of(page)->listed == 1;
-            next = tail_of(page)->next_free;
-        };
-        if (!look(*where, shape, read)) return "leads to no page of its kind";
-        if (!listed) return "leads to a page that is not marked as listed";
+    for (BlockNumber head : {heads.chain, heads.ring}) {
+        if (head == InvalidBlockNumber) continue;
+        const BlockNumber end = head == heads.ring ? head : InvalidBlockNumber;
+        BlockNumber next = *where = head;
+        do {
+            if (!on_trail_.insert(*where)) return "returns to a page";
+            trail_.push_back(*where);
+            bool listed = false;
+            auto read = [&](Page page) {
+                listed = tail_of(page)->listed == 1;
+                next = tail_of(page)->next_free;
+            };
+            if (!look(*where, shape, read)) return "leads to no page of its kind";
+            if (!listed) return "leads to a page that is not marked as listed";
+            *where = next;
+        } while (next != end);
     }
     return nullptr;
 }

@@ -86,18 +86,22 @@ public:
         each(false, shape_of, [&](BlockNumber block, Page page, const SlotShape&) { use(block, page); });
     }
 
-    // A list of pages by PageTail::next_free; head(page) tells where it begins, on a page of another kind. It changes
-    // meanwhile: where something looks wrong it is walked again with that page locked, which keeps it as it is.
+    // A list of pages by PageTail::next_free: a chain, and perhaps a ring of which one page is known; pages move between
+    // the two. heads(page) tells these, on a page of another kind. It changes meanwhile: where something looks wrong, or
+    // pages have moved, it is walked again with that page locked, which keeps it as it is.
+    struct Heads {
+        BlockNumber chain, ring = InvalidBlockNumber;
+    };
     template <typename Head>
-    void check_list(BlockNumber begins_on, const SlotShape& home, const SlotShape& shape, const char* name, Head head) {
+    void check_list(BlockNumber begins_on, const SlotShape& home, const SlotShape& shape, const char* name, Head heads) {
+        Heads from{begins_on}, now{begins_on};
         BlockNumber where = begins_on;
-        const char* problem = nullptr;
-        look(begins_on, home, [&](Page page) { where = head(page); });
-        problem = walk(shape, &where);
-        if (problem != nullptr) look(begins_on, home, [&](Page page) { 
-            where = head(page);
-            problem = walk(shape, &where);
-        });
+        look(begins_on, home, [&](Page page) { from = now = heads(page); });
+        const char* problem = walk(shape, from, &where);
+        look(begins_on, home, [&](Page page) { now = heads(page); });
+        if (problem != nullptr || now.ring != from.ring) {
+            look(begins_on, home, [&](Page page) { problem = walk(shape, heads(page), &where); });
+        }
         note_list(problem, where, name);
     }
     // Pages that say that they are in a list, and are in none. After all lists were checked.
@@ -117,8 +121,8 @@ private:
     bool is_readable(Page page, PageKind kind) const;
     bool is_sound(Page page, const SlotShape* shape) const;
     bool check_frame(BlockNumber block, Page page, const SlotShape* shape);
-    // Walks from *where into trail_. What is wrong, as a sentence, or nullptr; then *where is the page.
-    const char* walk(const SlotShape& shape, BlockNumber* where);
+    // Walks into trail_. What is wrong, as a sentence, or nullptr; else *where is the page.
+    const char* walk(const SlotShape& shape, Heads heads, BlockNumber* where);
     void note_list(const char* problem, BlockNumber where, const char* name);
 
     Relation index_;

@@ -37,7 +37,9 @@ struct HnswMeta {
     BlockNumber free_head[kSlotKinds];  // by PageKind - 1
     uint32 salt;                   // random, of this index: see HnswNode.mark
     BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
-    uint32 reserved[7];
+    BlockNumber passed_last[kSlotKinds + 1];  // by PageKind - 1, then of large nodes: the last of a ring of pages that
+                                              // were tried; 0: none
+    uint32 reserved[2];
     Attribute attribute[kMaxAttributes];
     Calibration calibration;
 };

@@ -1,6 +1,7 @@
 #include "hnsw/hnsw_slots.h"
 
 #include <cstring>
+#include <utility>
 
 namespace vext::hnsw {
 
@@ -11,8 +12,8 @@ using format::PageTail;
 
 namespace {
 
-// Pages whose free slots cannot be used yet stand in the list too; so many are tried before the file grows.
-constexpr int kMaxTries = 16;
+// Pages whose free slots cannot be used yet stand in the list too; so many are tried, and passed, before the file grows.
+constexpr uint32 kMaxTries = 16;
 
 uint8* flags_of(PageKind kind, char* slot) {
     switch (kind) {
@@ -74,15 +75,23 @@ bool holds_large(Page page, const SlotShape& shape) {
     return large > used / 2;
 }
 
-BlockNumber* head_of(Page meta_page, PageKind kind, bool large) {
+// The list of a kind is walked round and round: pages ahead are tried next; those behind were tried, or joined, since the
+// list was last at its end. So what was freed first is tried first, and no page that has to wait stands in the way for
+// long. Ahead is a chain; behind a ring that is known by its last page, which leads to the first.
+BlockNumber* ahead_of(Page meta_page, PageKind kind, bool large) {
     format::HnswMeta* meta = meta_of(meta_page);
     return large ? &meta->free_large : &meta->free_head[static_cast<int>(kind) - 1];
+}
+
+// 0: none.
+BlockNumber* behind_of(Page meta_page, PageKind kind, bool large) {
+    return &meta_of(meta_page)->passed_last[large ? format::kSlotKinds : static_cast<int>(kind) - 1];
 }
 
 BlockNumber read_head(const HnswIndex& index, PageKind kind, bool large) {
     Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
     LockBuffer(meta, BUFFER_LOCK_SHARE);
-    BlockNumber head = *head_of(BufferGetPage(meta), kind, large);
+    BlockNumber head = *ahead_of(BufferGetPage(meta), kind, large);
     UnlockReleaseBuffer(meta);
     return head;
 }
@@ -157,16 +166,125 @@ void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
     Page page = BufferGetPage(buffer);
     uint32 widest;
     bool large = is_large(shape, need);
-    bool full = *head_of(BufferGetPage(meta), kind, large) == block &&
+    bool full = *ahead_of(BufferGetPage(meta), kind, large) == block &&
                 find_slots(kind, page, shape, need, &widest) == shape.per_page && widest < full_below(shape, need);
     if (full) {
         page::PageChange record{index.rel, index.logged};
         Page meta_copy = record.add(meta);
         PageTail* tail = page::tail_of(record.add(buffer));
-        *head_of(meta_copy, kind, large) = tail->next_free;
+        *ahead_of(meta_copy, kind, large) = tail->next_free;
         tail->next_free = InvalidBlockNumber;
         tail->listed = 0;
         record.finish();
+    }
+    UnlockReleaseBuffer(buffer);
+    UnlockReleaseBuffer(meta);
+}
+
+// A page that joins those behind is the third lock of an operation, since the last of the ring leads to it. That one is
+// taken only if it is free at once, as others take pages of postings in the order of their chain. False: it is not.
+bool lock_behind(const HnswIndex& index, Page meta_page, PageKind kind, bool large, Buffer* old_last) {
+    *old_last = InvalidBuffer;
+    BlockNumber block = *behind_of(meta_page, kind, large);
+    if (block == 0) return true;
+    page::check_exists(index.rel, block);
+    *old_last = ReadBuffer(index.rel, block);
+    if (!ConditionalLockBuffer(*old_last)) {
+        ReleaseBuffer(*old_last);
+        return false;
+    }
+    page::check_page(index.rel, block, BufferGetPage(*old_last), index.shape(kind));
+    return true;
+}
+
+// Puts the pages from `first` to `last`, which lead to each other, at the end of the ring, in one record with what is
+// changed of `last` already. Lets go of what lock_behind has locked.
+void finish_behind(page::PageChange& record, BlockNumber* behind, BlockNumber first, BlockNumber last, PageTail* last_tail,
+                   Buffer old_last) {
+    last_tail->next_free = first;
+    if (old_last != InvalidBuffer) {
+        std::swap(last_tail->next_free, page::tail_of(record.add(old_last))->next_free);
+    }
+    *behind = last;
+    record.finish();
+    if (old_last != InvalidBuffer) UnlockReleaseBuffer(old_last);
+}
+
+// Puts the first pages ahead behind, as many as are tried at once. False: the list does not begin with `head` any more.
+bool pass_pages(const HnswIndex& index, PageKind kind, bool large, BlockNumber head) {
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    bool same = *ahead_of(BufferGetPage(meta), kind, large) == head;
+    if (same) {
+        Buffer last = InvalidBuffer, old_last;
+        BlockNumber block = head;
+        for (uint32 i = 0; i < kMaxTries && block != InvalidBlockNumber; i++) {
+            if (last != InvalidBuffer) UnlockReleaseBuffer(last);
+            page::check_exists(index.rel, block);
+            last = ReadBuffer(index.rel, block);
+            LockBuffer(last, BUFFER_LOCK_EXCLUSIVE);
+            page::check_page(index.rel, block, BufferGetPage(last), index.shape(kind));
+            block = page::tail_of(BufferGetPage(last))->next_free;
+        }
+        if (lock_behind(index, BufferGetPage(meta), kind, large, &old_last)) {
+            page::PageChange record{index.rel, index.logged};
+            Page meta_copy = record.add(meta);
+            *ahead_of(meta_copy, kind, large) = block;
+            finish_behind(record, behind_of(meta_copy, kind, large), head, BufferGetBlockNumber(last),
+                          page::tail_of(record.add(last)), old_last);
+        }
+        UnlockReleaseBuffer(last);
+    }
+    UnlockReleaseBuffer(meta);
+    return same;
+}
+
+// At the end of the list: what lies behind is ahead again. False: nothing does.
+bool turn_round(const HnswIndex& index, PageKind kind, bool large) {
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    BlockNumber block = *behind_of(BufferGetPage(meta), kind, large);
+    if (block != 0 && *ahead_of(BufferGetPage(meta), kind, large) == InvalidBlockNumber) {
+        page::check_exists(index.rel, block);
+        Buffer last = ReadBuffer(index.rel, block);
+        LockBuffer(last, BUFFER_LOCK_EXCLUSIVE);
+        page::check_page(index.rel, block, BufferGetPage(last), index.shape(kind));
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(last));
+        *ahead_of(meta_copy, kind, large) = tail->next_free;
+        *behind_of(meta_copy, kind, large) = 0;
+        tail->next_free = InvalidBlockNumber;
+        record.finish();
+        UnlockReleaseBuffer(last);
+    }
+    UnlockReleaseBuffer(meta);
+    return block != 0;
+}
+
+// Puts a page at the end of those behind, or, if it is new, in front of those ahead; not if it is in the list.
+void join_list(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, bool is_new) {
+    const SlotShape& shape = index.shape(kind);
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    if (!page::tail_of(BufferGetPage(buffer))->listed) {
+        bool large = is_large(shape, need) || holds_large(BufferGetPage(buffer), shape);
+        Buffer old_last;
+        bool behind = !is_new && lock_behind(index, BufferGetPage(meta), kind, large, &old_last);
+        page::PageChange record{index.rel, index.logged};
+        Page meta_copy = record.add(meta);
+        PageTail* tail = page::tail_of(record.add(buffer));
+        tail->listed = 1;
+        if (behind) {
+            finish_behind(record, behind_of(meta_copy, kind, large), block, block, tail, old_last);
+        } else {
+            BlockNumber* head = ahead_of(meta_copy, kind, large);
+            tail->next_free = *head;
+            *head = block;
+            record.finish();
+        }
     }
     UnlockReleaseBuffer(buffer);
     UnlockReleaseBuffer(meta);
@@ -189,7 +307,7 @@ void add_page(const HnswIndex& index, PageKind kind, uint32 need) {
                     shape.runs ? shape.per_page : 0);
     record.finish();
     UnlockReleaseBuffer(buffer);
-    list_page(index, kind, block, need);
+    join_list(index, kind, block, need, true);
 }
 
 }  // namespace
@@ -202,23 +320,34 @@ void SlotClaim::publish() {
 SlotClaim claim_slot(const HnswIndex& index, PageKind kind, uint32 need) {
     SlotClaim claim{};
     page::ChainGuard heads;
-    for (;;) {
+    bool large = is_large(index.shape(kind), need), turned = false;
+    for (uint32 tries = 0;;) {
         CHECK_FOR_INTERRUPTS();
-        BlockNumber head = read_head(index, kind, is_large(index.shape(kind), need));
+        BlockNumber head = read_head(index, kind, large);
+        if (head == InvalidBlockNumber && !turned && turn_round(index, kind, large)) {
+            turned = true;
+            continue;
+        }
         heads.step(index.rel, head, index.shape(kind));
-        BlockNumber block = head;
         bool popped = false;
-        for (int i = 0; i < kMaxTries && block != InvalidBlockNumber && !popped; i++) {
-            BlockNumber next;
+        for (BlockNumber block = head, next; block != InvalidBlockNumber && tries < kMaxTries && !popped; block = next) {
             bool full;
             if (try_page(index, kind, block, need, &claim, &next, &full)) return claim;
             if (full && block == head) {
                 pop_page(index, kind, block, need);
                 popped = true;
+            } else {
+                tries++;
             }
-            block = next;
         }
-        if (!popped) add_page(index, kind, need);
+        if (popped) continue;
+        if (head != InvalidBlockNumber) {
+            bool passed = pass_pages(index, kind, large, head);
+            if (!passed) tries = 0;  // another one did, or added a page
+            if (!passed || (tries < kMaxTries && !turned)) continue;
+        }
+        add_page(index, kind, need);
+        tries = 0;
     }
 }
 
@@ -251,24 +380,7 @@ bool slot_owner(PageKind kind, char* slot, SlotNumber* owner) {
 }
 
 void list_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need) {
-    const SlotShape& shape = index.shape(kind);
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
-    Buffer buffer = ReadBuffer(index.rel, block);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    if (!page::tail_of(BufferGetPage(buffer))->listed) {
-        bool large = is_large(shape, need) || holds_large(BufferGetPage(buffer), shape);
-        page::PageChange record{index.rel, index.logged};
-        Page meta_copy = record.add(meta);
-        PageTail* tail = page::tail_of(record.add(buffer));
-        BlockNumber* head = head_of(meta_copy, kind, large);
-        tail->next_free = *head;
-        tail->listed = 1;
-        *head = block;
-        record.finish();
-    }
-    UnlockReleaseBuffer(buffer);
-    UnlockReleaseBuffer(meta);
+    join_list(index, kind, block, need, false);
 }
 
 }  // namespace vext::hnsw

@@ -32,7 +32,7 @@ void free_slot(format::PageKind kind, char* slot);
 // The node that a slot of links or postings belongs to; false when the slot is free.
 bool slot_owner(format::PageKind kind, char* slot, SlotNumber* owner);
 
-// Puts a page with free slots into its kind's list, for whoever needs so many in a row. The caller holds no lock.
+// Puts a page with free slots into its kind's list, behind, for whoever needs so many in a row. The caller holds no lock.
 void list_page(const HnswIndex& index, format::PageKind kind, BlockNumber block, uint32 need = 1);
 
 }  // namespace vext::hnsw

@@ -91,7 +91,7 @@ $node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY items_idx');
 $node->safe_psql('postgres', 'DELETE FROM items WHERE id > 20000; VACUUM items');
 
 # ---- errors, workers that end, cancelling ---------------------------------------------------------
-$node->safe_psql('postgres', q{CREATE FUNCTION bad(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
+$node->safe_psql('postgres', q{CREATE FUNCTION bad(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = public AS
 	$$ BEGIN IF vector_norm(v) > 0 AND v = vec(7777, 64) THEN RAISE 'a bad row'; END IF; RETURN v; END $$});
 my (undef, undef, $err) = $node->psql('postgres', 'CREATE INDEX bad_idx ON items USING hnsw ((bad(embedding)::vector(64)) vector_l2_ops)');
 like($err, qr/a bad row/, 'an expression that raises');

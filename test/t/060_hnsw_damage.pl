@@ -78,6 +78,10 @@ my @meta = (
 	[ 'free pages of links', at_meta(52, 'V', 90000), qr/upper_links, leads to no page of its kind/ ],
 	[ 'free pages of postings', at_meta(56, 'V', 1), qr/postings, leads to no page of its kind/ ],
 	[ 'salt', at_meta(60, 'V', 12345), qr/another one's mark/ ],
+	[ 'passed pages of nodes', at_meta(68, 'V', 5000), qr/nodes, leads to no page of its kind/ ],
+	[ 'passed pages of links', at_meta(76, 'V', 1), qr/upper_links, leads to no page of its kind/ ],
+	[ 'passed large nodes', at_meta(84, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
+	[ 'reserved', at_meta(92, 'V', 1), qr/reserved is not zero/ ],
 	[ 'free_large', at_meta(64, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
 );
 my @pages = (

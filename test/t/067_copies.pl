@@ -1,6 +1,5 @@
-# Indexes that came another way than by a build: in a base backup, by recovery to a point in time, on a logical subscriber,
-# by pg_upgrade. The checker finds no error, every row is found, and writes go on.
-# pg_upgrade runs where VECTOREXT_NEW_BIN names the programs of a newer server that has the extension.
+# Indexes that came another way than by a build: in a base backup, by recovery to a point in time, on a logical subscriber.
+# The checker finds no error, every row is found, and writes go on. By pg_upgrade: 069_pg_upgrade.pl.
 use strict;
 use warnings;
 use FindBin;
@@ -79,22 +78,5 @@ $subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION all_items DISABLE; ALTER 
 is_good($subscriber, 'a subscriber', $primary->safe_psql('postgres', 'SELECT count(*) FROM items'));
 $subscriber->stop;
 
-SKIP:
-{
-	my $bin = $ENV{VECTOREXT_NEW_BIN};
-	skip 'pg_upgrade: there is one server only (VECTOREXT_NEW_BIN names the programs of another)', 1 unless $bin;
-	$primary->safe_psql('postgres', q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots});
-	$rows = $primary->safe_psql('postgres', 'SELECT count(*) FROM items');
-	my $new = PostgreSQL::Test::Cluster->new('upgraded', install_path => $bin =~ s{/bin/?$}{}r);
-	$new->init(extra => [ '-U', getpwuid($<) . '' ]);
-	$primary->stop;
-	chdir $new->basedir;
-	command_ok([ "$bin/pg_upgrade", '--no-sync', '-b', $primary->config_data('--bindir'), '-B', $bin, '-d', $primary->data_dir,
-		'-D', $new->data_dir, '-s', $new->host, '-p', $primary->port, '-P', $new->port ], 'pg_upgrade');
-	$new->append_conf('postgresql.conf', "autovacuum = off\n");
-	$new->start;
-	is_good($new, 'upgraded', $rows);
-	$new->stop;
-}
 $primary->stop;
 done_testing();
