@@ -2,6 +2,7 @@
 // that each DOOR and each STEP below is entered here first (the linker's --wrap).
 //   SET vectorext.fault_at = n    the n-th door (a call that can fail) from now raises an ERROR; 0: none does
 //   SHOW vectorext.doors_passed   doors since then
+//   SET vectorext.fault_kind = x  error; cancel, terminate: as if pg_cancel_backend or pg_terminate_backend came then
 //   SET vectorext.pause_at = n    the n-th step (a content lock that is asked for while no lock is held) from now first gets
 //                                 advisory lock 1 and gives it back; 0: none does
 //   SET vectorext.pause_reads     whether share locks are steps, too
@@ -17,6 +18,10 @@ extern "C" {
 namespace {
 
 int fault_at = 0;
+enum FaultKind { kError, kCancel, kTerminate };
+int fault_kind = kError;
+const config_enum_entry fault_kinds[] = {
+    {"error", kError, false}, {"cancel", kCancel, false}, {"terminate", kTerminate, false}, {nullptr, 0, false}};
 int doors_passed = 0;
 int pause_at = 0;
 int steps_taken = 0;
@@ -32,7 +37,11 @@ extern "C" void assign_pause_at(int, void*) {
 
 void pass(const char* door) {
     if (strcmp(door, "LockRelationForExtension") == 0) extending = true;
-    if (++doors_passed == fault_at) elog(ERROR, "injected error at door %d: %s", fault_at, door);
+    if (++doors_passed != fault_at) return;
+    if (fault_kind == kError) elog(ERROR, "injected error at door %d: %s", fault_at, door);
+    // What the handlers of the signals set; the next CHECK_FOR_INTERRUPTS() acts on it.
+    (fault_kind == kCancel ? QueryCancelPending : ProcDiePending) = true;
+    InterruptPending = true;
 }
 
 void step(int mode) {
@@ -48,6 +57,8 @@ void step(int mode) {
 __attribute__((constructor)) void define_settings() {
     DefineCustomIntVariable("vectorext.fault_at", "Raises an error at this door", nullptr, &fault_at, 0, 0, INT_MAX,
                             PGC_SUSET, 0, nullptr, assign_fault_at, nullptr);
+    DefineCustomEnumVariable("vectorext.fault_kind", "What happens at that door", nullptr, &fault_kind, kError, fault_kinds,
+                             PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("vectorext.doors_passed", "Doors passed", nullptr, &doors_passed, 0, 0, INT_MAX,
                             PGC_INTERNAL, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("vectorext.pause_at", "Waits at this step", nullptr, &pause_at, 0, 0, INT_MAX, PGC_SUSET, 0,

@@ -1,6 +1,7 @@
 # Errors at the n-th allocation, page read, page write, extension and worker start of builds, inserts, searches, vacuums
-# and checks: PostgreSQL jumps out of our C++ there. The session goes on, nothing leaks, the index is whole. The library
-# is that of test/faults/faults.cpp.
+# and checks: PostgreSQL jumps out of our C++ there. The session goes on, nothing leaks, the index is whole. The same with
+# queries that are cancelled and backends that are terminated there: a build that was leaves no index. The library is that
+# of test/faults/faults.cpp.
 use strict;
 use warnings;
 use Cwd ();
@@ -47,6 +48,30 @@ sub inject
 	return;
 }
 
+# The same of cancelled queries and, each in a session of its own, terminated backends; `absent`: what none of them may
+# leave, as a condition.
+sub interrupt
+{
+	my ($name, $sql, $before, $absent) = @_;
+	my $doors = $node->safe_psql('postgres', "$session $before; SET vectorext.fault_at = 0; $sql; SHOW vectorext.doors_passed");
+	($doors) = $doors =~ /(\d+)$/;
+	foreach my $kind ('cancel', 'terminate')
+	{
+		my ($points, $interrupted, $left) = ($kind eq 'cancel' ? 60 : 12, 0, 0);
+		foreach my $i (0 .. $points - 1)
+		{
+			my $n = 1 + int($i * $doors / $points);
+			my ($rc, undef, $err) = $node->psql('postgres', "$session $before; SET vectorext.fault_kind = $kind; SET vectorext.fault_at = $n;\n$sql;");
+			$interrupted++ if $err =~ /canceling statement due to user request|terminating connection due to administrator command/;
+			$left++ if $rc != 0 && $absent && $node->safe_psql('postgres', "SELECT $absent") eq 't';
+		}
+		note "$name: $interrupted of $points interrupted by $kind, at the doors of $doors";
+		cmp_ok($interrupted, '>=', 0.9 * $points, "$name: $kind, nearly everywhere at once or soon");
+		is($left, 0, "$name: $kind, nothing is left") if $absent;
+	}
+	return;
+}
+
 sub is_whole
 {
 	my ($name) = @_;
@@ -64,6 +89,8 @@ foreach my $am ('hnsw', 'ivfflat')
 	$node->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 0)');
 	inject("$am: build", $index, 'DROP INDEX IF EXISTS items_idx', 40);
 	is_whole("$am: build");
+	interrupt("$am: build", $index, 'DROP INDEX IF EXISTS items_idx', "to_regclass('items_idx') IS NOT NULL");
+	$node->safe_psql('postgres', "DROP INDEX IF EXISTS items_idx; $index");
 
 	inject("$am: insert", $rows, undef, 60);
 	is_whole("$am: insert");
@@ -73,6 +100,9 @@ foreach my $am ('hnsw', 'ivfflat')
 	inject("$am: vacuum", 'VACUUM (INDEX_CLEANUP on, PARALLEL 0) items',
 		"DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY hashint4(id) LIMIT 2); $rows", 50);
 	is_whole("$am: vacuum");
+	interrupt("$am: vacuum", 'VACUUM (INDEX_CLEANUP on, PARALLEL 0) items',
+		"DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY hashint4(id) LIMIT 2); $rows");
+	is_whole("$am: interrupted vacuums");
 	inject("$am: check", "SELECT vectorext_index_assert('items_idx')", undef, 15);
 
 	# hnsw links fewer rows without workers
