@@ -126,7 +126,7 @@ sub catalog_of
 				oprrest, oprjoin, oprcanmerge, oprcanhash)
 			FROM member m JOIN pg_catalog.pg_operator o ON m.classid = 'pg_catalog.pg_operator'::regclass AND m.objid = o.oid
 		UNION ALL SELECT concat_ws(' ', 'type', t.oid::regtype, typlen, typstorage, typalign, typcategory, typinput, typoutput,
-				typreceive, typsend, typmodin, typmodout, typanalyze, typsubscript, typelem)
+				typreceive, typsend, typmodin, typmodout, typanalyze, typsubscript, typelem::regtype)
 			FROM member m JOIN pg_catalog.pg_type t ON m.classid = 'pg_catalog.pg_type'::regclass AND m.objid = t.oid
 		UNION ALL SELECT concat_ws(' ', 'cast', castsource::regtype, casttarget::regtype, castfunc::regprocedure, castcontext,
 				castmethod)

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -104,9 +105,10 @@ $new->init(extra => [ '-k', '-U', $old->safe_psql('postgres', 'SELECT current_us
 my ($old_bindir, $bindir) = map { $_->config_data('--bindir') } $old, $new;
 $old->stop;
 chdir $new->basedir;
-command_ok([ "$bindir/pg_upgrade", '--no-sync', '-b', $old_bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $new->data_dir,
-	'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade')
-  or BAIL_OUT("pg_upgrade failed; where it says \"unrecognized parameter pg_attver\", the new server is older than the minor release of the old one");
+my $said = '';
+ok(IPC::Run::run([ "$bindir/pg_upgrade", '--no-sync', '-b', $old_bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $new->data_dir,
+		'-s', $new->host, '-p', $old->port, '-P', $new->port ], '<', \undef, '>&', \$said), 'pg_upgrade')
+  or diag($said, map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/{,log/}*.{txt,log}') && BAIL_OUT('pg_upgrade failed');
 $new->append_conf('postgresql.conf', "autovacuum = off\njit = off\n");
 $new->start;
 note "= from $from to " . $new->safe_psql('postgres', 'SHOW server_version') . ': ' . @indexes . ' indexes';

@@ -17,7 +17,7 @@ namespace {
 
 struct Heap {
     void* resize(void* old, size_t bytes) const {
-        if (uint64_t{bytes} > uint64_t{1} << 40) abort();
+        if (bytes > PTRDIFF_MAX) abort();
         return realloc(old, bytes);
     }
 };
