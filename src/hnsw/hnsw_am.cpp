@@ -163,7 +163,6 @@ Datum hnswhandler(PG_FUNCTION_ARGS) {
                                                                                 .get_tuple = get_tuple,
                                                                                 .end_scan = end_scan});
     am->amusemaintenanceworkmem = true;
-    vext::pg::set_parallel_build(am);
     PG_RETURN_POINTER(am);
 }
 }

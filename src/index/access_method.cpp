@@ -43,6 +43,7 @@ IndexAmRoutine* make_routine(const Methods& methods) {
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
     am->amsupport = kSupportProcs;
     am->amcanorderbyop = true;
+    pg::set_parallel_build(am);
     am->amoptionalkey = true;
     am->amcanmulticol = am->amsearcharray = am->amsearchnulls = true;  // attributes.h
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
