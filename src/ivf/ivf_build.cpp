@@ -223,7 +223,8 @@ void set_phase(BuildPhase phase, int64 total) { index::set_build_phase(static_ca
 void report_memory_required(size_t bytes) {
     ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
             errmsg("memory required is %zu MB, maintenance_work_mem is %d MB", bytes / (1024 * 1024) + 1,
-                   maintenance_work_mem / 1024));
+                   maintenance_work_mem / 1024),
+            errhint("SET maintenance_work_mem = '%zu MB', or use fewer lists.", bytes / (1024 * 1024) + 1));
 }
 
 IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
@@ -232,12 +233,14 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
     }
     auto* result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
-    pg::ScratchContext scratch{"ivfflat build"};
-    auto* b = new (palloc(sizeof(Build))) Build(rel, scratch.context());
-    b->heap = heap;
-    b->info = info;
-    b->leader = true;
-    build_index(*b, read_options(rel).lists, pg::planned_build_workers(heap, rel, info), result);
+    {
+        pg::ScratchContext scratch{"ivfflat build"};
+        auto* b = new (palloc(sizeof(Build))) Build(rel, scratch.context());
+        b->heap = heap;
+        b->info = info;
+        b->leader = true;
+        build_index(*b, read_options(rel).lists, pg::planned_build_workers(heap, rel, info), result);
+    }
     if (settings.calibration_samples > 0) calibrate(open_index(rel), 0);
     return result;
 }
