@@ -114,16 +114,17 @@ bool resume_run(Scan& s) {
     return false;
 }
 
-// The next result, with its rows. Those behind it are made ready on the way.
+// The next result, with its rows. Those behind it are made ready on the way, but where scans are merged: most of them
+// are asked for one row only.
 const Result& next_of_results(Scan& s) {
     size_t at = s.next_result++;
-    for (size_t end = std::min(at + index::HeapAhead::kAnnounce + 1, s.results.size()); s.announced < end;
-         s.announced++) {
+    size_t ahead = at == 0 && frame_of(s)->use.merges ? 0 : index::HeapAhead::kAnnounce;
+    for (size_t end = std::min(at + ahead + 1, s.results.size()); s.announced < end; s.announced++) {
         Result& c = s.results[s.announced];
         if (!c.read) read_result(s, c);
         if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
     }
-    for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.results.size()); s.touched < end; s.touched++) {
+    for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.announced); s.touched < end; s.touched++) {
         const Result& c = s.results[s.touched];
         s.ahead.touch(c.heap_buffer, c.tid);
     }
