@@ -27,8 +27,8 @@ constexpr size_t kTogether = 128;  // queries that are compared with a row at a 
 // moved away from a neighbour, so far that on all sets measured it takes about the same number of lists to find as much for
 // samples as for queries, once what samples miss is divided by kMoreMisses. (Rows themselves find their nearest in half as
 // many lists as queries of debian-packages-384, and in as many as those of the synthetic sets.)
-constexpr float kAway = 2.5f;
-constexpr double kMoreMisses = 1.75;
+constexpr float kAway = 3.5f;
+constexpr double kMoreMisses = 2.15;
 // The neighbour is the nearest of so many rows of the list, however many there are to a page.
 constexpr size_t kOthers = 16;
 // Of all but small indexes only every sixth row is looked at, and the nearest of these stands for the ten nearest of all:
