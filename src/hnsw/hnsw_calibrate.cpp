@@ -294,8 +294,8 @@ private:
 }  // namespace
 
 size_t ef_for(const HnswIndex& index, double target) {
-    constexpr double kHarder = 1.5;  // than rows, where all samples are rows
-    return index::width_for(index.meta.calibration, can_mix(*index.codec) ? target : 1 - (1 - target) / kHarder);
+    double misses = can_mix(*index.codec) ? 1 : 1 / index::kFewerMissesOfRows;
+    return index::width_for(index.meta.calibration, 1 - misses * (1 - target));
 }
 
 uint64 lives_on(const HnswIndex& index, Page page) {

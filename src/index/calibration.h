@@ -16,6 +16,8 @@ namespace vext::index {
 
 // Of this many nearest rows recall is measured; a search that is asked for more widens as it goes.
 inline constexpr size_t kCalibratedRows = 10;
+// Where all samples are rows of the index, they miss so many times fewer neighbours than queries do.
+inline constexpr double kFewerMissesOfRows = 1.5;
 // A change of more than this share of the index makes a calibration stale.
 inline constexpr double kStaleShare = 0.2;
 

@@ -72,7 +72,7 @@ void init_access_method() {
                              index::kIterativeScans, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("ivfflat.max_probes", "Sets the max number of probes for iterative scans", nullptr,
                             &settings.max_probes, kMaxLists, 1, kMaxLists, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    index::define_recall_settings("ivfflat", "probes", 500, &settings.recall_target, &settings.calibration_samples);
+    index::define_recall_settings("ivfflat", "probes", 1500, &settings.recall_target, &settings.calibration_samples);
     MarkGUCPrefixReserved("ivfflat");
 }
 

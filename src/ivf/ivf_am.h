@@ -36,6 +36,8 @@ bool is_ivf_index(Relation rel);
 
 // ---- ivf_build.cpp
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
+// Bytes that building such an index over so many rows takes of maintenance_work_mem at least.
+double build_memory(const IvfIndex& index, double rows, int lists_option);
 void build_empty(Relation index);
 
 // ---- ivf_insert.cpp

@@ -57,11 +57,21 @@ size_t choose_lists(double rows, int option) {
 
 constexpr size_t kHeaderBytes = (sizeof(SharedBuild) + 63) / 64 * 64;
 
-size_t shared_bytes(const Build& b, const BuildSizes& sizes) {
+size_t shared_bytes(const Space& space, const BuildSizes& sizes) {
     BuildArrays arrays{};
     Placer placer{nullptr};
-    arrays.place(placer, sizes, b.index.space);
+    arrays.place(placer, sizes, space);
     return kHeaderBytes + placer.used() + 64;
+}
+
+// What depends on the number of rows and lists.
+BuildSizes sizes_for(double rows, size_t lists) {
+    BuildSizes sizes{};
+    double target = std::max(kSampleRowsPerList * static_cast<double>(lists), kSampleRows);
+    sizes.scanners = 1;
+    sizes.capacity = static_cast<uint32>(std::min(target, 1.1 * rows + 100));
+    sizes.most_lists = static_cast<uint32>(std::min<size_t>(lists, sizes.capacity));
+    return sizes;
 }
 
 // The arrays begin at a multiple of 64, wherever the header is.
@@ -89,7 +99,7 @@ bool has_room(const Build& b, size_t bytes) {
 }
 
 Hall open_hall(Build& b, BuildSizes sizes, int workers) {
-    size_t bytes = shared_bytes(b, sizes);
+    size_t bytes = shared_bytes(b.index.space, sizes);
     if (workers > 0 && !has_room(b, bytes)) workers = 0;
     Hall hall;
     if (workers > 0) {
@@ -97,7 +107,7 @@ Hall open_hall(Build& b, BuildSizes sizes, int workers) {
         sizes.scanners = static_cast<uint32>(workers) + 1;
         sizes.scan_bytes = table_parallelscan_estimate(b.heap, hall.snapshot);
         sizes.store_bytes = MAXALIGN(sts_estimate(static_cast<int>(sizes.scanners)));
-        bytes = shared_bytes(b, sizes);
+        bytes = shared_bytes(b.index.space, sizes);
     }
     size_t needed = bytes + bytes_to_group(b.index.space, sizes.most_lists);
     if (needed > static_cast<size_t>(maintenance_work_mem) * 1024) report_memory_required(needed);
@@ -181,15 +191,11 @@ void build_index(Build& b, int lists_option, int workers, IndexBuildResult* resu
     auto* mean = static_cast<float*>(palloc(b.index.dim() * sizeof(float)));
     double rows = measure_table(b, mean);
     size_t lists = choose_lists(rows, lists_option);
-    double target = std::max(kSampleRowsPerList * static_cast<double>(lists), kSampleRows);
-    BuildSizes sizes{};
+    BuildSizes sizes = sizes_for(rows, lists);
     sizes.heap = RelationGetRelid(b.heap);
     sizes.index = RelationGetRelid(b.index.rel);
     sizes.concurrent = b.info->ii_Concurrent;
     sizes.logged = RelationNeedsWAL(b.index.rel);
-    sizes.scanners = 1;
-    sizes.capacity = static_cast<uint32>(std::min(target, 1.1 * rows + 100));
-    sizes.most_lists = static_cast<uint32>(std::min<size_t>(lists, sizes.capacity));
     Hall hall = open_hall(b, sizes, workers);
     memcpy(b.arrays.mean, mean, b.index.dim() * sizeof(float));
     if (b.index.space.dense()) b.index.space.mean = b.arrays.mean;
@@ -218,12 +224,18 @@ void build_index(Build& b, int lists_option, int workers, IndexBuildResult* resu
 
 }  // namespace
 
+double build_memory(const IvfIndex& index, double rows, int lists_option) {
+    BuildSizes sizes = sizes_for(rows, choose_lists(rows, lists_option));
+    return static_cast<double>(shared_bytes(index.space, sizes) + bytes_to_group(index.space, sizes.most_lists));
+}
+
 void set_phase(BuildPhase phase, int64 total) { index::set_build_phase(static_cast<int>(phase), total); }
 
 void report_memory_required(size_t bytes) {
     ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
             errmsg("memory required is %zu MB, maintenance_work_mem is %d MB", bytes / (1024 * 1024) + 1,
-                   maintenance_work_mem / 1024));
+                   maintenance_work_mem / 1024),
+            errhint("SET maintenance_work_mem = '%zu MB', or use fewer lists.", bytes / (1024 * 1024) + 1));
 }
 
 IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
@@ -232,12 +244,14 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
     }
     auto* result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
-    pg::ScratchContext scratch{"ivfflat build"};
-    auto* b = new (palloc(sizeof(Build))) Build(rel, scratch.context());
-    b->heap = heap;
-    b->info = info;
-    b->leader = true;
-    build_index(*b, read_options(rel).lists, pg::planned_build_workers(heap, rel, info), result);
+    {
+        pg::ScratchContext scratch{"ivfflat build"};
+        auto* b = new (palloc(sizeof(Build))) Build(rel, scratch.context());
+        b->heap = heap;
+        b->info = info;
+        b->leader = true;
+        build_index(*b, read_options(rel).lists, pg::planned_build_workers(heap, rel, info), result);
+    }
     if (settings.calibration_samples > 0) calibrate(open_index(rel), 0);
     return result;
 }

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 
+#include "base/half.h"
 #include "base/hash.h"
 #include "index/calibration.h"
 #include "ivf/ivf_am.h"
@@ -21,16 +23,21 @@ namespace {
 
 constexpr uint64 kSeed = 0x63616C6962726174;
 constexpr size_t kTogether = 128;  // queries that are compared with a row at a time
-// Queries are rows moved away from a neighbour by this part of what lies between them: queries lie where rows are few.
-// (Rows themselves find their nearest in half as many lists as queries of debian-packages-384.)
-constexpr float kAway = 0.7f;
-// Of large indexes only every fourth row is looked at, and the two nearest of these stand for the ten nearest of all:
+// Queries lie where rows are few, and may be of another kind (a line, where rows are whole descriptions). A sample is a row
+// moved away from a neighbour, so far that on all sets measured it takes about the same number of lists to find as much for
+// samples as for queries, once what samples miss is divided by kMoreMisses. (Rows themselves find their nearest in half as
+// many lists as queries of debian-packages-384, and in as many as those of the synthetic sets.)
+constexpr float kAway = 3.5f;
+constexpr double kMoreMisses = 2.15;
+// The neighbour is the nearest of so many rows of the list, however many there are to a page.
+constexpr size_t kOthers = 16;
+// Of all but small indexes only every sixth row is looked at, and the nearest of these stands for the ten nearest of all:
 // more queries say more than more neighbours of each.
-constexpr double kLarge = 20000;
-constexpr uint32 kEach = 4;
-constexpr size_t kNearestOfSome = 2;
+constexpr double kSmall = 3000;
+constexpr uint32 kEach = 6;
 // Where rows cannot be compared by matrix products (l1).
 constexpr size_t kFewerSamples = 4;
+constexpr size_t kLeastSamples = 100;
 // Shares of the nearest rows at which a step of the calibration is made.
 constexpr double kShares[format::kCalibrationSteps] = {0.5,  0.7,  0.8,  0.85, 0.9,   0.925,
                                                        0.95, 0.97, 0.98, 0.99, 0.995, 1};
@@ -69,9 +76,10 @@ public:
     format::Calibration run(size_t wanted) {
         format::Calibration c{};
         c.rows = index_.meta.rows;
-        large_ = index_.meta.rows > kLarge;
+        large_ = index_.meta.rows > kSmall;
         if (!index_.has_codes()) return c;
-        take_samples(by_products_ || !index_.space.dense() ? wanted : wanted / kFewerSamples);
+        if (!by_products_ && index_.space.dense()) wanted /= kFewerSamples;
+        take_samples(std::min(wanted, most_samples()));
         c.rows = find_nearest();
         read_centroids();
         if (c.rows <= kCalibratedRows || samples_.empty()) return c;
@@ -101,18 +109,31 @@ private:
 
     // ---- queries
 
+    // As many as half of maintenance_work_mem holds: with their codes, as rows, as centroids and side by side in a table.
+    size_t most_samples() const {
+        size_t each = sizeof(Sample) + by_->bytes(index_.dim()) + 2 * index_.space.stride();
+        return std::max<size_t>(static_cast<size_t>(maintenance_work_mem) * 1024 / 2 / each, kLeastSamples);
+    }
+
     void take_samples(size_t wanted) {
+        const SlotShape& shape = index_.layout.vectors;
         for (size_t i = 0; i < 4 * wanted && samples_.size() < wanted && blocks_ > 1; i++) {
-            auto block = static_cast<BlockNumber>(1 + mix64(kSeed + i) % (blocks_ - 1));
+            // Multiples of the golden section, modulo one: evenly over the file, in which rows of a list are beside each other.
+            uint64 part = (kSeed + (i + 1) * 0x9E3779B97F4A7C15) >> 32;
+            auto block = static_cast<BlockNumber>(1 + (part * (blocks_ - 1) >> 32));
+            SlotNumber row = format::kNoSlot;
             look_at(block, [&](Page page, const uint32* used, size_t n) {
                 uint32 slot = used[mix64(~kSeed - i) % n];
-                const uint8* code = code_at(page, slot);
+                row = shape.number(block, slot);
                 if (index_.space.dense()) {
-                    codec::decode(*index_.codec, code, index_.dim(), moved_);
-                    move_away(page, used, n, slot);
+                    codec::decode(*index_.codec, code_at(page, slot), index_.dim(), moved_);
+                } else {
+                    add_sample(row, code_at(page, slot));
                 }
-                add_sample(index_.layout.vectors.number(block, slot), index_.space.dense() ? as_values(moved_) : code);
             });
+            if (row == format::kNoSlot || !index_.space.dense()) continue;
+            move_away(block, row);
+            add_sample(row, as_values(moved_));
         }
         if (samples_.empty()) return;
         if (!by_products_) {
@@ -149,20 +170,32 @@ private:
         samples_.push_back(s);
     }
 
-    // From the nearest of the rows on its page, which are of the same list after a build.
-    void move_away(Page page, const uint32* used, size_t n, uint32 slot) {
+    // From the nearest of some rows beside it, which are of the same list after a build.
+    void move_away(BlockNumber block, SlotNumber row) {
         float least = HUGE_VALF;
         auto* neighbour = static_cast<float*>(values_);
-        for (size_t i = 0; i < n; i++) {
-            if (used[i] == slot) continue;
-            codec::decode(*index_.codec, code_at(page, used[i]), index_.dim(), floats_);
-            float distance = simd::active->l2_sq_f32(moved_, floats_, index_.dim());
-            if (!(distance > 0 && distance < least)) continue;
-            least = distance;
-            memcpy(neighbour, floats_, index_.dim() * sizeof(float));
+        size_t seen = 0;
+        BlockNumber end = std::min<BlockNumber>(blocks_, block + kOthers);
+        for (BlockNumber b = block; b < end && seen < kOthers; b++) {
+            look_at(b, [&](Page page, const uint32* used, size_t n) {
+                for (size_t i = 0; i < n && seen < kOthers; i++) {
+                    if (index_.layout.vectors.number(b, used[i]) == row) continue;
+                    seen++;
+                    codec::decode(*index_.codec, code_at(page, used[i]), index_.dim(), floats_);
+                    float distance = simd::active->l2_sq_f32(moved_, floats_, index_.dim());
+                    if (!(distance > 0 && distance < least)) continue;
+                    least = distance;
+                    memcpy(neighbour, floats_, index_.dim() * sizeof(float));
+                }
+            });
         }
         if (!(least < HUGE_VALF)) return;
-        for (uint32 i = 0; i < index_.dim(); i++) moved_[i] += kAway * (moved_[i] - neighbour[i]);
+        const float most = index_.space.element == codec::Element::f16 ? kMaxHalf : std::numeric_limits<float>::max();
+        for (uint32 i = 0; i < index_.dim(); i++) {
+            scratch_[i] = moved_[i] + kAway * (moved_[i] - neighbour[i]);
+            if (!(std::fabs(scratch_[i]) <= most)) return;
+        }
+        std::swap(moved_, scratch_);
     }
 
     // Floats as values of the element type.
@@ -252,7 +285,7 @@ private:
         }
     }
 
-    size_t wanted() const { return large_ ? kNearestOfSome : kCalibratedRows; }
+    size_t wanted() const { return large_ ? 1 : kCalibratedRows; }
 
     // True when as many are known as are wanted, and this is one of them.
     bool offer(Sample& s, float distance, SlotNumber row) {
@@ -397,10 +430,9 @@ void calibrate(const IvfIndex& index, uint64 changes) {
     index::store_calibration<format::IvfMeta>(index.rel, RelationNeedsWAL(index.rel), measured);
 }
 
-// What is measured is as hard as queries are: what is added is for what candidates lose, and for chance.
 size_t probes_for(const IvfIndex& index, double target) {
-    double part = std::min(0.8 + 4 * std::max(0.95 - target, 0.0), 1.0);
-    return index::width_for(index.meta.calibration, 1 - part * (1 - target));
+    double misses = index.space.dense() ? kMoreMisses : 1 / index::kFewerMissesOfRows;
+    return index::width_for(index.meta.calibration, 1 - misses * (1 - target));
 }
 
 }  // namespace vext::ivf

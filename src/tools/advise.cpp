@@ -5,6 +5,8 @@
 
 #include "hnsw/hnsw_am.h"
 #include "index/access_method.h"
+#include "ivf/ivf_am.h"
+#include "ivf/ivf_index.h"
 #include "pg/guards.h"
 #include "tools/recall.h"
 
@@ -14,6 +16,7 @@ namespace {
 constexpr double kTarget = 0.95;  // recall at 10
 constexpr int kNearest = 10;
 constexpr int kQueries = 50;
+constexpr int kListsByRows = 0;  // the option `lists` that is advised
 constexpr int kMaxTrial = 1000000;
 // Below this a sequential scan is the better answer to most.
 constexpr double kScanMs = 5;
@@ -41,7 +44,7 @@ struct Advice {
     Candidate what;
     Recall measured;
     int effort;              // ef_search or probes, for all rows
-    double size, seconds, memory;  // expected for all rows; memory 0: not asked
+    double size, seconds, memory;  // expected for all rows
     const char* op;
 };
 
@@ -230,7 +233,8 @@ Advice try_candidate(const Question& q, const Candidate& c) {
     double deeper = std::log(std::max(q.rows, 3.0)) / std::log(std::max(q.trial_rows, 3.0));
     Relation rel = relation_open(oid, AccessShareLock);
     a.size = static_cast<double>(RelationGetNumberOfBlocks(rel)) * BLCKSZ * more;
-    if (c.hnsw) a.memory = hnsw::build_memory(hnsw::open_index(rel), q.rows);
+    a.memory = c.hnsw ? hnsw::build_memory(hnsw::open_index(rel), q.rows)
+                      : ivf::build_memory(ivf::open_index(rel), q.rows, kListsByRows);
     relation_close(rel, AccessShareLock);
     // A search of a graph takes as many steps more as the logarithm of the rows; lists grow as the root.
     a.seconds = seconds * more * (c.hnsw ? deeper : std::sqrt(more));

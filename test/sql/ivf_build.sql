@@ -61,8 +61,9 @@ SET maintenance_work_mem = '1MB';
 CREATE TABLE m (v vector(1000));
 INSERT INTO m SELECT array_fill(i, ARRAY[1000])::vector FROM generate_series(1, 2000) i;
 CREATE INDEX m_idx ON m USING ivfflat (v);
-RESET maintenance_work_mem;
+SET maintenance_work_mem = '3 MB';
 CREATE INDEX m_idx ON m USING ivfflat (v);
+RESET maintenance_work_mem;
 
 -- tables without rows, and rows that come later
 CREATE TABLE e (id int, v vector(3));

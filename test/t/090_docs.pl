@@ -85,7 +85,86 @@ push @names, split /\n/, $node->safe_psql('postgres', q{
 	SELECT 'setting ' || name FROM pg_settings WHERE name ~ '^(hnsw|ivfflat|vectorext)\.'});
 my @missing = grep { my ($n) = /([^ ]+)$/; $reference !~ /`[^`]*(?<![\w<>=#~%+*\/-])\Q$n\E(?![\w<>=#~%+*\/-])[^`]*`/ } @names;
 is(join("\n", @missing), '', 'docs/reference.md names every object and setting');
-# what the documents name is there
+
+# ---- and says of each what is so: ranges and defaults of settings and options, arguments and columns of functions
+# The cells of the line of a table that begins with this name.
+sub row_of
+{
+	my ($name) = @_;
+	my ($line) = $reference =~ /^\| (`\Q$name\E(?:\(.*?)?` \|.*)$/m or return;
+	return map { s/^\s+|\s+$//gr } split /(?<!\\)\|/, $line;
+}
+sub words { return join ' ', $_[0] =~ /`(\w+)`/g }
+
+my @wrong;
+foreach my $setting (split /\n/, $node->safe_psql('postgres', q{
+	LOAD 'vectorext';
+	SELECT name || '|' || CASE WHEN enumvals IS NULL THEN min_val || ' to ' || max_val ELSE array_to_string(enumvals, ' ') END || '|' || boot_val
+	FROM pg_settings WHERE name ~ '^(hnsw|ivfflat|vectorext)\.'}))
+{
+	my ($name, $range, $default) = split /\|/, $setting;
+	my (undef, $says_range, $says_default) = row_of($name);
+	push @wrong, "$name: $range" unless $range eq ($says_range =~ /`/ ? words($says_range) : $says_range);
+	push @wrong, "$name: $default" unless $says_default =~ /^`?\Q$default\E(?![\w.])/;
+}
+is(join("\n", @wrong), '', 'ranges and defaults of settings');
+
+@wrong = ();
+$node->safe_psql('postgres', 'CREATE TABLE o (v vector(64), b bit(8), s sparsevec(4))');
+# An index with an option of no possible value: the DETAIL has the possible ones.
+sub possible
+{
+	my ($method, $option) = @_;
+	my ($rc, $out, $err) = $node->psql('postgres', "CREATE INDEX ON o USING $method (v vector_l2_ops) WITH ($option = 999999)");
+	return $err =~ /Valid values are between "(\d+)" and "(\d+)"/ ? "$1 to $2" : join ' ', ($err =~ /DETAIL:(.*)/)[0] =~ /"(\w+)"/g;
+}
+my %stated;
+while ($reference =~ /^\| `(\w+)` \| (hnsw|ivfflat) \| (.*?) \| (.*?) \|$/mg)
+{
+	my ($option, $method, $range, $default) = ($1, $2, $3, $4);
+	my $is = possible($method, $option);
+	$stated{$method}{$option} = $default;
+	push @wrong, "$method, $option: $is" unless $is eq ($range =~ /`/ ? words($range) : $range =~ s/,.*//r);
+}
+is(join("\n", @wrong), '', 'ranges of options');
+is(join(' ', map { join ',', $_, sort keys %{ $stated{$_} } } sort keys %stated), 'hnsw,ef_construction,m,quantization ivfflat,lists,quantization',
+	'options of both access methods');
+foreach my $method (sort keys %stated)
+{
+	$node->safe_psql('postgres', "SET client_min_messages = error; CREATE INDEX o_$method ON o USING $method (v vector_l2_ops)");
+	foreach my $option (sort keys %{ $stated{$method} })
+	{
+		# an empty table gets one list, whatever is said
+		next if $option eq 'lists';
+		is($stated{$method}{$option} =~ s/^`?(\w+).*/$1/r, $node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('o_$method') WHERE name = '$option'"),
+			"the default of $option of $method");
+	}
+}
+
+@wrong = ();
+my $functions = 0;
+foreach my $function (split /\n/, $node->safe_psql('postgres', q{
+	SELECT proname || '|' || pronargs || '|' || pronargdefaults || '|'
+		|| coalesce((SELECT string_agg(proargnames[i], ' ' ORDER BY i) FROM generate_subscripts(proargmodes, 1) i WHERE proargmodes[i] IN ('o', 't')), '')
+	FROM pg_proc WHERE proname ~ '^vectorext_' AND proname NOT IN ('vectorext_ball', 'vectorext_within')}))
+{
+	my ($name, $arguments, $defaults, $columns) = split /\|/, $function, -1;
+	my ($call, @cells) = row_of($name);
+	$functions++;
+	if (!defined $call) { push @wrong, "$name has no line of its own"; next; }
+	my ($list) = $call =~ /\((.*)\)/;
+	my @listed = split /,/, $list;
+	push @wrong, "$name has $arguments arguments" unless @listed == $arguments;
+	push @wrong, "$name has $defaults defaults" unless (() = $list =~ /DEFAULT/g) == $defaults;
+	push @wrong, map { "$name: column $_" } grep { "@cells" !~ /\b$_\b/ } split / /, $columns;
+}
+cmp_ok($functions, '>', 8, 'functions that look at indexes');
+is(join("\n", @wrong), '', 'arguments and columns of functions');
+my (undef, $view) = row_of('vectorext_indexes');
+is(join(' ', grep { $view !~ /\b$_\b/ } split /\n/, $node->safe_psql('postgres', q{SELECT attname FROM pg_attribute WHERE attrelid = 'vectorext_indexes'::regclass AND attnum > 0})),
+	'', 'columns of the view');
+
+# ---- what the documents name is there
 my %known = map { (split / /)[-1] => 1 } @names, split /\n/, $node->safe_psql('postgres', "SELECT 'c ' || relname FROM pg_class");
 foreach my $file (@files)
 {
