@@ -20,6 +20,7 @@ class Figure:
     most: bool = False
     faster: bool = False                # a ratio of times: how many times less
     asked_of: dict = field(default_factory=dict)    # the bar is this figure itself at these settings
+    fastest: float | None = None        # of the records found only that with most QPS among those with this recall
 
 
 OURS, PEER = dict(engine='vectorext'), dict(engine='pgvector')
@@ -60,7 +61,7 @@ FIGURES = (
     Figure('memory of one scan, kB', 'debian-conditions', 'memory', OURS, 'kB then'),
     Figure('memory of one scan: executor, reorder queue included, kB', 'debian-conditions', 'memory', OURS, 'of it in the executor, kB'),
     *(figure for run in ('debian-filters', 'synthetic-1M-128-filters') for figure in (
-        *(Figure(f'{n} %, {kind}: QPS against pgvector\'s iterative scan', run, 'filter', dict(filter=f'{kind} {n} %', way='vectorext'), "times the iterative scan of pgvector", 5.0)
+        *(Figure(f'{n} %, {kind}: QPS against pgvector\'s iterative scan, both at recall 0.95 or more', run, 'filter', OURS | dict(filter=f'{kind} {n} %'), "times the iterative scan of pgvector", 5.0, fastest=0.95)
           for n in (10, 1) for kind in ('random', 'near', 'far')),
         Figure('recall under a filter, default settings', run, 'filter', dict(way='vectorext'), 'recall', 0.95),
         Figure('QPS against the better of an iterative scan and a btree', run, 'filter', dict(way='vectorext'), 'times the better of both', 0.83))),
@@ -69,6 +70,7 @@ FIGURES = (
     *set_of('ivfflat-debian', 25.0, 25.0, 0.33, 4.0, IVF, PEER_IVF), *set_of('ivfflat-1M-128', 15.0, 15.0, None, 4.0, IVF, PEER_IVF),
     *set_of('ivfflat-300k-768', 20.0, 20.0, 0.33, 4.0, IVF, PEER_IVF),
 )
+ROUNDING = 1e-9
 HEADER = ('run', 'figure', 'at', 'asked', 'measured', 'reached')
 
 
@@ -104,11 +106,13 @@ def summary(runs):
             continue
         records = runs[f.run]['tables'].get(f.table, [])
         found = [r for r in records if all(r.get(k) == v for k, v in f.where.items())]
+        if f.fastest:
+            found = sorted((r for r in found if r['recall'] >= f.fastest), key=lambda r: middle(r['QPS']))[-1:]
         for r in found or [None]:
             measured = r and value(f, r, records)
             asked = value(f, bar, records) if f.asked_of and r and (bar := one(records, {k: r[k] for k in SETTINGS if k in r} | f.where | f.asked_of)) else f.asked
             at = ', '.join(f'{k} {r[k]}' for k in SETTINGS if r and k in r and k not in f.where and k != f.column)
-            reached = '-' if asked is None or measured is None else 'yes' if (measured <= asked if f.most else measured >= asked) else 'no'
+            reached = '-' if asked is None or measured is None else 'yes' if (measured <= asked + ROUNDING if f.most else measured >= asked - ROUNDING) else 'no'
             bound = 'stated' if asked is None else f"at {'most' if f.most else 'least'} {shown(asked)}"
             note = (r or {}).get('note')
             rows.append((f.run, f.name, at or '-', bound, 'not measured' if measured is None else shown(measured) + (f' ({note})' if note else ''), reached))
