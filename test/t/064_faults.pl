@@ -19,6 +19,8 @@ plan skip_all => 'make faults was not run' unless -f $library;
 my $sandbox = make_sandbox(PostgreSQL::Test::Utils::tempdir() . '/sandbox');
 File::Copy::copy($library, "$sandbox->{lib}/vectorext.so") or die "$library: $!";
 my $node = server_on($sandbox, 'faults');
+$node->append_conf('postgresql.conf', 'shared_buffers = 16MB');    # holds the indexes: searches stream what they bring
+$node->restart;
 set_up($node);
 $node->safe_psql('postgres', 'CREATE SEQUENCE ids START 1001');
 
@@ -75,8 +77,8 @@ foreach my $am ('hnsw', 'ivfflat')
 	is_whole("$am: insert of what is there");
 	my $search = 'SELECT id FROM items ORDER BY embedding <-> vec(5, 16) LIMIT 30';
 	inject("$am: search", $search, undef, 40);
-	# Of an index that the backend has not seen pages are brought: pins that a stream holds are released after an error.
-	my $seen = inject("$am: search of a new index", $search, 'REINDEX INDEX items_idx', 240);
+	# In a new backend pages are brought: pins that a stream holds are released after an error.
+	my $seen = inject("$am: first search", $search, "\\connect\n$session SET enable_sort = off", 240);
 	cmp_ok($seen->{$brings} // 0, '>=', 1, "$am: errors at $brings");
 	inject("$am: vacuum", 'VACUUM (INDEX_CLEANUP on, PARALLEL 0) items',
 		"DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY hashint4(id) LIMIT 2); $rows", 50);
