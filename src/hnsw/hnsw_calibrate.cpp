@@ -9,6 +9,7 @@
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
 #include "index/calibration.h"
+#include "pg/block_stream.h"
 #include "simd/kernels.h"
 
 namespace vext::hnsw {
@@ -93,10 +94,12 @@ void each_page(const HnswIndex& index, BufferAccessStrategy strategy, Use use) {
     const SlotShape& shape = index.layout.nodes;
     PGAlignedBlock copy;
     uint32 live[BLCKSZ / format::kGranule];
-    for (BlockNumber block = format::kHnswMetaBlock + 1; block < RelationGetNumberOfBlocks(index.rel); block++) {
+    pg::BlockPass pass{index.rel, format::kHnswMetaBlock + 1, strategy};
+    for (Buffer buffer; (buffer = pass.next()) != InvalidBuffer;) {
         CHECK_FOR_INTERRUPTS();
+        BlockNumber block = BufferGetBlockNumber(buffer);
         {
-            pg::Pin pin{ReadBufferExtended(index.rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy)};
+            pg::Pin pin{buffer};
             pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
             if (PageIsNew(pin.page()) || !page::has_kind(pin.page(), shape.kind)) continue;
             page::check_page(index.rel, block, pin.page(), shape);
@@ -108,6 +111,7 @@ void each_page(const HnswIndex& index, BufferAccessStrategy strategy, Use use) {
         }
         use(copy.data, live, n, block);
     }
+    pass.end();
 }
 
 class Calibrator {

@@ -8,7 +8,7 @@
 #include "index/name_values.h"
 #include "page/slot_page.h"
 #include "pg/arena.h"
-#include "pg/block_pass.h"
+#include "pg/block_stream.h"
 #include "pg/guards.h"
 
 namespace vext::hnsw {

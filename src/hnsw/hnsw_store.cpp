@@ -19,6 +19,19 @@ void HnswStore::prefetch_links(SlotNumber number, int level) {
     for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
 }
 
+void HnswStore::bring_missing(const SlotNumber* nodes, size_t n, const size_t* known, size_t count) {
+    BlockNumber far[kTogether];
+    size_t missing = 0;
+    for (size_t i = 0, next = 0; i < n; i++) {
+        if (next < count && known[next] == i) {
+            next++;
+        } else if (BlockNumber block = index_.layout.nodes.block(nodes[i]); !reader_.is_near(block)) {
+            far[missing++] = block;
+        }
+    }
+    reader_.bring(far, missing, index_.layout.nodes);
+}
+
 bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
     const uint8* code = glimpse(guess_node(c.node), c.node);
     if (code == nullptr) return false;

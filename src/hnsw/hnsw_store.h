@@ -146,10 +146,10 @@ private:
         return index.layout.nodes.runs ? index.layout.code_offset + kUsualSparseCode : index.layout.links_offset;
     }
 
-    // Where a node probably is in memory, or nullptr; asks for its page when it may not be there.
+    // Where a node probably is in memory, or nullptr.
     const format::HnswNode* guess_node(SlotNumber number) {
         const SlotShape& nodes = index_.layout.nodes;
-        const char* page = reader_.guess_or_ask(nodes.block(number));
+        const char* page = reader_.guess(nodes.block(number));
         if (page == nullptr) return nullptr;
         return reinterpret_cast<const format::HnswNode*>(page + page::kSlotAreaStart +
                                                          nodes.slot(number) * nodes.slot_bytes);
@@ -197,6 +197,7 @@ private:
         }
         codec::Key keys[kTogether];
         index_.codec->score(query_, codes, count, keys);
+        if (count < n) bring_missing(nodes, n, place, count);
         // In their order, whatever was in memory: a search gives the same answers twice.
         for (size_t i = 0, known = 0; i < n; i++) {
             if (known < count && place[known] == i) {
@@ -206,6 +207,9 @@ private:
             }
         }
     }
+
+    // The pages of nodes that were not found where the hints say, known[0] to known[count - 1] being those that were.
+    void bring_missing(const SlotNumber* nodes, size_t n, const size_t* known, size_t count);
 
     void prefetch_code(const format::HnswNode* node) const {
         if (node == nullptr) return;

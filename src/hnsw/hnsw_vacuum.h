@@ -6,7 +6,7 @@
 #include "hnsw/hnsw_linker.h"
 #include "hnsw/hnsw_pool.h"
 #include "hnsw/hnsw_store.h"
-#include "pg/block_pass.h"
+#include "pg/block_stream.h"
 
 namespace vext::hnsw {
 

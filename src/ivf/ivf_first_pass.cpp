@@ -79,18 +79,32 @@ void read_numbers(const Search& s, Page page, ArenaVec<SlotNumber>& numbers) {
     }
 }
 
-// A list's slot; the pages that follow each other since the build are asked for.
-IvfList begin_list(Search& s, uint32 list) {
-    IvfList l;
-    {
-        pg::Pin pin{s.reader.pin(s.index.block_of_list(list), s.index.layout.lists)};
-        pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-        l = *list_at(s.index, pin.page(), list);
+IvfList list_of(Search& s, const Probe& probe) {
+    pg::Pin pin{s.reader.pin(s.index.block_of_list(probe.list), s.index.layout.lists)};
+    pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    return *list_at(s.index, pin.page(), probe.list);
+}
+
+// Reads the slots of some of the lists `from` to s.to into s.next_lists. Their pages that follow each other since the build
+// come into memory together, as many as a search may count on to stay there.
+void begin_lists(Search& s, size_t from) {
+    constexpr uint64 kTogether = 64;
+    uint64 most = std::min<uint64>(kTogether, static_cast<uint64>(NBuffers) / 16), pages = 0;
+    BlockNumber count = RelationGetNumberOfBlocks(s.index.rel);
+    s.next_lists.clear();
+    s.far.clear();
+    for (size_t i = from; i < s.to; i++) {
+        IvfList list = list_of(s, s.probes[i]);
+        if (i > from && pages + list.run > most) break;
+        pages += list.run;
+        s.next_lists.push_back(list);
+        if (list.head == InvalidBlockNumber) continue;
+        uint64 end = std::min<uint64>(static_cast<uint64>(list.head) + list.run, count);
+        for (BlockNumber block = list.head; block < end; block++) {
+            if (!s.reader.is_near(block)) s.far.push_back(block);
+        }
     }
-    if (l.head == InvalidBlockNumber) return l;
-    uint64 end = std::min<uint64>(static_cast<uint64>(l.head) + l.run, RelationGetNumberOfBlocks(s.index.rel));
-    for (BlockNumber block = l.head; block < end; block++) ask_for(s, block);
-    return l;
+    s.reader.bring(s.far.data(), s.far.size(), s.index.layout.entries);
 }
 
 void scan_list(Search& s, const Probe& probe, const IvfList& list) {
@@ -126,12 +140,12 @@ void scan_list(Search& s, const Probe& probe, const IvfList& list) {
 // Lists `from` to s.to.
 void scan_lists(Search& s, size_t from) {
     s.counts.visited += s.to - from;
-    IvfList next = begin_list(s, s.probes[from].list);
-    for (size_t i = from; i < s.to; i++) {
-        IvfList list = next;
-        s.late = i >= s.from + (s.to - s.from) / 2;
-        if (i + 1 < s.to) next = begin_list(s, s.probes[i + 1].list);
-        scan_list(s, s.probes[i], list);
+    for (size_t i = from; i < s.to;) {
+        begin_lists(s, i);
+        for (const IvfList& list : s.next_lists.span()) {
+            s.late = i >= s.from + (s.to - s.from) / 2;
+            scan_list(s, s.probes[i++], list);
+        }
     }
     trim_results(s);
 }

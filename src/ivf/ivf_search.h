@@ -32,7 +32,7 @@ struct Result {
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(index, reader, memory), best(memory), results(memory),
-          handed_out(memory), candidates(memory), numbers(memory), filter(memory), counts(counted) {}
+          handed_out(memory), candidates(memory), numbers(memory), far(memory), next_lists(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -64,6 +64,8 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<Candidate> candidates;  // working memory: of one list
     ArenaVec<SlotNumber> numbers;    // likewise, of one page
+    ArenaVec<BlockNumber> far;       // likewise: blocks that are wanted soon and not in memory
+    ArenaVec<IvfList> next_lists;    // of the current batch, whose pages were brought
     BlockNumber next_block = 0;    // of every_row
     index::AttributeFilter filter;
     index::ScanCounts& counts;
@@ -92,11 +94,6 @@ inline uint64 number_of(const ItemPointerData& tid) {
 inline uint32 entries_to_look_at(const Search& s, IvfBlock* block) {
     if (block->live == 0 || !s.filter.filters()) return block->live;
     return s.filter.passing(attributes_of(s.index, block), block->live);
-}
-
-// Asks the disk for a page that this backend has not seen in memory yet.
-inline void ask_for(Search& s, BlockNumber block) {
-    (void)s.reader.guess_or_ask(block);
 }
 
 // ---- the first pass: ivf_first_pass.cpp

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pg/block_stream.h"
 #include "pg/guards.h"
 
 namespace vext::page {
@@ -13,9 +14,6 @@ namespace {
 // ReadRecentBuffer does not raise the usage count: every so often a plain ReadBuffer does, or pages that are
 // used all the time would look cold to the clock sweep.
 constexpr uint32 kTouchEvery = 32;
-
-// The kind of a block that was asked for, and not pinned since.
-constexpr uint32 kAsked = 0xFFFFFFFF;
 
 // Hints of files that are gone stay until this many have gathered; then all are dropped.
 constexpr long kMaxFiles = 256;
@@ -86,32 +84,75 @@ bool PageReader::exists(BlockNumber block) {
     return block < block_count_;
 }
 
-// A block that has to come from the disk brings its surroundings with it, where the index is expected to stay in memory:
-// neighbours in the index lie near each other, and the disk would be asked for them one by one.
-void PageReader::ask(BlockNumber block) {
-    constexpr BlockNumber kWindow = 16;
-    if (!exists(block)) return;
+BufferHints::Hint& PageReader::hint_for(BlockNumber block) {
+    if (epoch_ != hint_epoch) find_hints();
     if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
-    BufferHints::Hint& hint = hints_->hints[block];
-    if (hint.kind == kAsked) return;
-    hint.kind = kAsked;
-    if (!PrefetchBuffer(index_, MAIN_FORKNUM, block).initiated_io) return;
-    if (block_count_ > static_cast<BlockNumber>(effective_cache_size)) return;
-    BlockNumber first = block / kWindow * kWindow, end = std::min(first + kWindow, block_count_);
-    for (BlockNumber near = first; near < std::min(end, hints_->count); near++) {
-        BufferHints::Hint& other = hints_->hints[near];
-        if (other.buffer != InvalidBuffer || other.kind == kAsked) continue;
-        other.kind = kAsked;
-        PrefetchBuffer(index_, MAIN_FORKNUM, near);
+    return hints_->hints[block];
+}
+
+namespace {
+
+// Of some blocks those that are not near, and what comes with them; in file order.
+struct Far {
+    PageReader& reader;
+    const BlockNumber *next, *end;
+    BlockNumber window, count;
+    BlockNumber at = 0, until = 0;  // what is left of a window
+
+    static BlockNumber take(void* self) { return static_cast<Far*>(self)->take(); }
+    BlockNumber take() {
+        for (;;) {
+            while (at < until) {
+                if (!reader.is_near(at++)) return at - 1;
+            }
+            while (next < end && *next < until) next++;
+            if (next == end || *next >= count) return InvalidBlockNumber;
+            at = *next / window * window;
+            until = std::min(at + window, count);
+        }
     }
+};
+
+}  // namespace
+
+// What is to be read comes in runs by a stream; scattered blocks would wait there for each other, unless
+// effective_io_concurrency is large (it is 1 on 17), and are asked for all at once. A block that has to come from the disk
+// brings its surroundings with it, where the index is expected to stay in memory: neighbours in the index lie near each
+// other, and the disk would be asked for them one by one.
+void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
+    constexpr BlockNumber kWindow = 16, kLongRun = 4;
+    if (n == 0) return;
+    std::sort(blocks, blocks + n);
+    size_t runs = 1;
+    for (size_t i = 1; i < n; i++) runs += blocks[i] > blocks[i - 1] + 1;
+    (void)exists(blocks[n - 1]);
+    bool fits = block_count_ <= static_cast<BlockNumber>(NBuffers);
+    bool stays = block_count_ <= static_cast<BlockNumber>(effective_cache_size);
+    bool streams = pg::kHasReadStreams && ((fits && stays) || n >= runs * kLongRun);
+    Far far{*this, blocks, blocks + n, stays && (fits || !streams) ? kWindow : 1, block_count_};
+    if (!streams) {
+        for (BlockNumber block; (block = far.take()) != InvalidBlockNumber;) {
+            PrefetchBuffer(index_, MAIN_FORKNUM, block);
+            hint_for(block) = {InvalidBuffer, kAsked};
+        }
+        return;
+    }
+    pg::BlockStream stream{index_, pg::BlockStream::For::search, nullptr, Far::take, &far};
+    for (Buffer buffer; (buffer = stream.next()) != InvalidBuffer; ReleaseBuffer(buffer)) {
+        CHECK_FOR_INTERRUPTS();
+        BufferHints::Hint& hint = hint_for(BufferGetBlockNumber(buffer));
+        // What is wrong with a page, whoever pins it says.
+        bool sound = what_is_wrong(BufferGetPage(buffer), shape) == nullptr;
+        if (sound) hint = {buffer, static_cast<uint32>(shape.kind)};
+    }
+    stream.end();
 }
 
 Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
     if (!exists(block)) check_exists(index_, block);
-    if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
+    BufferHints::Hint& hint = hint_for(block);
     Buffer buffer = ReadBuffer(index_, block);
     // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.
-    BufferHints::Hint& hint = hints_->hints[block];
     if (buffer != hint.buffer || hint.kind != static_cast<uint32>(shape.kind)) {
         check_page(index_, block, BufferGetPage(buffer), shape);
     }

@@ -23,6 +23,8 @@ struct BufferHints {
     Hint* hints;
     BlockNumber count;
 };
+// The kind of a block that was asked for, and not pinned since.
+inline constexpr uint32 kAsked = 0xFFFFFFFF;
 extern uint64 hint_epoch;  // changes when all hints were dropped
 
 class PageReader {
@@ -45,12 +47,17 @@ public:
         return buffer <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(buffer));
     }
 
-    // The same; a block that this backend has not seen yet is on its way from the disk when it is pinned.
-    const char* guess_or_ask(BlockNumber block) {
-        const char* page = guess(block);
-        if (page == nullptr) ask(block);
-        return page;
+    // Whether a block is where the hint says, or is on its way there. (A look at what the buffer is for, without a lock: it may
+    // change at any moment. Of temporary tables the hint has to do.)
+    bool is_near(BlockNumber block) {
+        BufferHints::Hint hint = hint_of(block);
+        if (hint.buffer <= InvalidBuffer) return hint.buffer < InvalidBuffer || hint.kind == kAsked;
+        return GetBufferDescriptor(hint.buffer - 1)->tag.blockNum == block;
     }
+
+    // Blocks that will be pinned soon, and mostly are of a shape: those that are not near come into memory, neighbours together
+    // (PostgreSQL 17 and later), or are asked of the disk. Sorts them. No lock may be held.
+    void bring(BlockNumber* blocks, size_t n, const SlotShape& shape);
 
     // The block will be pinned soon.
     void prefetch_pin(BlockNumber block) { page::prefetch_pin(hint_of(block).buffer); }
@@ -60,7 +67,7 @@ public:
 private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
     bool exists(BlockNumber block);
-    void ask(BlockNumber block);
+    BufferHints::Hint& hint_for(BlockNumber block);
     void find_hints();
     BufferHints::Hint hint_of(BlockNumber block) {
         if (epoch_ != hint_epoch) find_hints();

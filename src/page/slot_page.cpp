@@ -21,14 +21,17 @@ bool has_kind(Page page, PageKind kind) {
            tail_of(page)->page_id == format::kPageId && tail_of(page)->kind == static_cast<uint16>(kind);
 }
 
-void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape) {
-    if (PageIsNew(page)) report_corrupted(index, block, "an empty page");
+const char* what_is_wrong(Page page, const SlotShape& shape) {
+    if (PageIsNew(page)) return "an empty page";
     if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTail)) || PageGetPageSize(page) != BLCKSZ) {
-        report_corrupted(index, block, "a page of another layout");
+        return "a page of another layout";
     }
-    if (!has_kind(page, shape.kind)) {
-        report_corrupted(index, block, "a page of another kind");
-    }
+    return has_kind(page, shape.kind) ? nullptr : "a page of another kind";
+}
+
+void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape) {
+    const char* wrong = what_is_wrong(page, shape);
+    if (wrong != nullptr) report_corrupted(index, block, wrong);
 }
 
 void check_exists(Relation index, BlockNumber block) {

@@ -57,6 +57,8 @@ inline void cover_slot(Page page, const SlotShape& shape, uint32 slot) {
 // False for new pages and for what is no page of ours.
 bool has_kind(Page page, PageKind kind);
 
+// Why the page is none of this shape; nullptr: it is one.
+const char* what_is_wrong(Page page, const SlotShape& shape);
 // ERROR (index corrupted, HINT REINDEX) unless the page is one of this shape.
 void check_page(Relation index, BlockNumber block, Page page, const SlotShape& shape);
 

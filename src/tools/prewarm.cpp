@@ -8,14 +8,12 @@
 #include "ivf/ivf_am.h"
 #include "ivf/ivf_index.h"
 #include "pg/arena.h"
+#include "pg/block_stream.h"
 #include "pg/guards.h"
 #include "tools/vector_index.h"
 
 namespace vext::tools {
 namespace {
-
-// Asks for pages this far ahead.
-constexpr BlockNumber kAhead = 32;
 
 class Prewarmer {
 public:
@@ -39,13 +37,13 @@ public:
 
     // Pages that follow each other.
     void read_range(BlockNumber from, BlockNumber to) {
-        to = std::min(to, blocks_);
-        for (BlockNumber block = from; block < to; block++) {
-            if (block + kAhead < to && !read_[block + kAhead] && done_ < most_) {
-                PrefetchBuffer(rel_, MAIN_FORKNUM, block + kAhead);
-            }
-            if (!read(block)) return;
+        next_ = from;
+        end_ = std::min(to, blocks_);
+        pg::BlockStream stream{rel_, pg::BlockStream::For::maintenance, nullptr, next_block, this};
+        for (Buffer buffer; (buffer = stream.next()) != InvalidBuffer; ReleaseBuffer(buffer)) {
+            CHECK_FOR_INTERRUPTS();
         }
+        stream.end();
     }
 
     void read_rest() { read_range(0, blocks_); }
@@ -53,8 +51,18 @@ public:
     BlockNumber left() const { return blocks_ - done_; }
 
 private:
+    static BlockNumber next_block(void* self) {
+        auto* p = static_cast<Prewarmer*>(self);
+        while (p->next_ < p->end_ && p->read_[p->next_]) p->next_++;
+        if (p->next_ >= p->end_ || p->done_ >= p->most_) return InvalidBlockNumber;
+        p->read_[p->next_] = 1;
+        p->done_++;
+        return p->next_++;
+    }
+
     Relation rel_;
     BlockNumber blocks_, done_ = 0, most_;
+    BlockNumber next_ = 0, end_ = 0;  // of a range
     ArenaVec<uint8> read_;  // by block
 };
 

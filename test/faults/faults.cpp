@@ -100,6 +100,7 @@ DOOR(void*, hash_search, (HTAB* h, const void* key, HASHACTION action, bool* fou
 // reading, the relation's growth among it,
 DOOR(Buffer, ReadBuffer, (Relation r, BlockNumber b), (r, b))
 DOOR(Buffer, ReadBufferExtended, (Relation r, ForkNumber f, BlockNumber b, ReadBufferMode m, BufferAccessStrategy s), (r, f, b, m, s))
+DOOR(PrefetchBufferResult, PrefetchBuffer, (Relation r, ForkNumber f, BlockNumber b), (r, f, b))
 DOOR(BlockNumber, RelationGetNumberOfBlocksInFork, (Relation r, ForkNumber f), (r, f))
 DOOR(void, LockBufferForCleanup, (Buffer b), (b))
 DOOR(void, LockRelationForExtension, (Relation r, LOCKMODE m), (r, m))
@@ -123,5 +124,8 @@ STEP(bool, ConditionalLockBuffer, (Buffer b), (b), BUFFER_LOCK_EXCLUSIVE)
 STEP(void, UnlockRelationForExtension, (Relation r, LOCKMODE m), (r, m), kExtended)
 #if PG_VERSION_NUM >= 160000
 DOOR(Buffer, ExtendBufferedRel, (BufferManagerRelation r, ForkNumber f, BufferAccessStrategy s, uint32 flags), (r, f, s, flags))
+#endif
+#if PG_VERSION_NUM >= 170000
+DOOR(Buffer, read_stream_next_buffer, (ReadStream* s, void** data), (s, data))
 #endif
 // NOLINTEND
