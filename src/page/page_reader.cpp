@@ -97,13 +97,14 @@ struct Far {
     PageReader& reader;
     const BlockNumber *next, *end;
     BlockNumber window, count;
+    bool once;                      // leaves out what was near once
     BlockNumber at = 0, until = 0;  // what is left of a window
 
     static BlockNumber take(void* self) { return static_cast<Far*>(self)->take(); }
     BlockNumber take() {
         for (;;) {
-            while (at < until) {
-                if (!reader.is_near(at++)) return at - 1;
+            for (; at < until; at++) {
+                if (!(once ? reader.was_near(at) : reader.is_near(at))) return at++;
             }
             while (next < end && *next < until) next++;
             if (next == end || *next >= count) return InvalidBlockNumber;
@@ -118,7 +119,8 @@ struct Far {
 // What is to be read comes in runs by a stream; scattered blocks would wait there for each other, unless
 // effective_io_concurrency is large (it is 1 on 17), and are asked for all at once. A block that has to come from the disk
 // brings its surroundings with it, where the index is expected to stay in memory: neighbours in the index lie near each
-// other, and the disk would be asked for them one by one.
+// other, and the disk would be asked for them one by one. There, what was in memory once is so still, if not in
+// shared_buffers: to ask for it costs a call and gains nothing.
 void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
     constexpr BlockNumber kWindow = 16, kLongRun = 4;
     if (n == 0) return;
@@ -129,7 +131,8 @@ void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
     bool fits = block_count_ <= static_cast<BlockNumber>(NBuffers);
     bool stays = block_count_ <= static_cast<BlockNumber>(effective_cache_size);
     bool streams = pg::kHasReadStreams && ((fits && stays) || n >= runs * kLongRun);
-    Far far{*this, blocks, blocks + n, stays && (fits || !streams) ? kWindow : 1, block_count_};
+    Far far{*this, blocks, blocks + n, stays && (fits || !streams) ? kWindow : 1, block_count_,
+            stays && !streams};
     if (!streams) {
         for (BlockNumber block; (block = far.take()) != InvalidBlockNumber;) {
             PrefetchBuffer(index_, MAIN_FORKNUM, block);

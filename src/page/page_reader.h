@@ -55,6 +55,12 @@ public:
         return GetBufferDescriptor(hint.buffer - 1)->tag.blockNum == block;
     }
 
+    // Whether it was there, as far as this backend saw, or is on its way.
+    bool was_near(BlockNumber block) {
+        BufferHints::Hint hint = hint_of(block);
+        return hint.buffer != InvalidBuffer || hint.kind == kAsked;
+    }
+
     // Blocks that will be pinned soon, and mostly are of a shape: those that are not near come into memory, neighbours together
     // (PostgreSQL 17 and later), or are asked of the disk. Sorts them. No lock may be held.
     void bring(BlockNumber* blocks, size_t n, const SlotShape& shape);
