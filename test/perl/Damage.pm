@@ -66,9 +66,7 @@ sub damage_all
 		$node->safe_psql('postgres', $script);
 	}
 	$_->{file} = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_->{table}_idx')") foreach @cases;
-	my $checksums = $node->safe_psql('postgres', 'SHOW data_checksums');
-	$node->stop;
-	$node->command_ok([ 'pg_checksums', '--disable', '-D', $node->data_dir ], 'checksums are off') if $checksums eq 'on';
+	stop_to_change_files($node);
 	foreach my $case (@cases)
 	{
 		my $f = { data => slurp_file($case->{file}), %{ $fixtures->{layout} // {} } };

@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers differences
-  background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole);
+  background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole stop_to_change_files);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -264,6 +264,16 @@ sub log_of
 {
 	my ($node) = @_;
 	return slurp_file($node->logfile);
+}
+
+# Stops a server whose files are about to be changed behind its back.  From 18 on they have checksums unless told otherwise.
+sub stop_to_change_files
+{
+	my ($node) = @_;
+	my $checksums = $node->safe_psql('postgres', 'SHOW data_checksums');
+	$node->stop;
+	system_or_bail('pg_checksums', '--disable', '--no-sync', '-D', $node->data_dir) if $checksums eq 'on';
+	return;
 }
 
 # No leaked resource, no crash, no corruption in the server's log.

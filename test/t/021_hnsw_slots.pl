@@ -40,7 +40,7 @@ sub each_page
 	return;
 }
 my @orphans;
-$node->stop;
+stop_to_change_files($node);
 slots(sub {
 	my ($data) = @_;
 	each_page($data, sub {

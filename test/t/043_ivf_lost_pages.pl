@@ -15,7 +15,7 @@ make_items($node, 1, 3000, dims => 64);
 $node->safe_psql('postgres', 'CREATE INDEX items_idx ON items USING ivfflat (embedding vector_l2_ops) WITH (lists = 10)');
 my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_idx')");
 my $size = index_size($node);
-$node->stop;
+stop_to_change_files($node);
 
 # What a crash leaves between two records: a page that is all zeros, or one of a kind with nothing on it, in no list.
 open(my $file, '+<:raw', $path) or die $!;

@@ -50,7 +50,7 @@ foreach my $k (0 .. $#kinds)
 	}
 }
 my $checker = $node->safe_psql('postgres', "SELECT count(*) FROM pg_proc WHERE proname = 'vectorext_index_check'");
-$node->stop;
+stop_to_change_files($node);
 $_->{pristine} = slurp_file($_->{path}) foreach @indexes;
 
 # A field of 1 to 8 bytes becomes random, extreme, or loses a bit.  Mostly of what is in use.

@@ -20,7 +20,7 @@ sub add_to_version
 {
 	my ($am, $by) = @_;
 	my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('items_$am')");
-	$node->stop;
+	stop_to_change_files($node);
 	my $bytes = slurp_file($path);
 	my $version = unpack('L', substr($bytes, $version_at, 4));
 	substr($bytes, $version_at, 4) = pack('L', $version + $by);
