@@ -88,6 +88,12 @@ BlockNumber* behind_of(Page meta_page, PageKind kind, bool large) {
     return &meta_of(meta_page)->passed_last[large ? format::kSlotKinds : static_cast<int>(kind) - 1];
 }
 
+Buffer lock_meta(const HnswIndex& index) {
+    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
+    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    return meta;
+}
+
 BlockNumber read_head(const HnswIndex& index, PageKind kind, bool large) {
     Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
     LockBuffer(meta, BUFFER_LOCK_SHARE);
@@ -128,16 +134,22 @@ void begin_run(Page page, const SlotShape& shape, uint32 slot, uint32 need) {
     node->generation = std::max<uint32>(1, static_cast<uint32>(xid) & 0x7FFFFFFF);
 }
 
+// A page of the list of a kind, locked and found sound.
+Buffer lock_page(const HnswIndex& index, PageKind kind, BlockNumber block) {
+    page::check_exists(index.rel, block);
+    Buffer buffer = ReadBuffer(index.rel, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    page::check_page(index.rel, block, BufferGetPage(buffer), index.shape(kind));
+    return buffer;
+}
+
 // Looks for usable slots on one page. Found: the page stays locked. Else gives the next page of the list, and
 // whether the page is full for good.
 bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, SlotClaim* claim,
               BlockNumber* next, bool* full) {
     const SlotShape& shape = index.shape(kind);
-    page::check_exists(index.rel, block);
-    Buffer buffer = ReadBuffer(index.rel, block);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    Buffer buffer = lock_page(index, kind, block);
     Page page = BufferGetPage(buffer);
-    page::check_page(index.rel, block, page, shape);
     uint32 widest;
     uint32 found = find_slots(kind, page, shape, need, &widest);
     *full = widest < full_below(shape, need);
@@ -159,8 +171,7 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
 // Takes a full page off the head of its list, if it still is both.
 void pop_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need) {
     const SlotShape& shape = index.shape(kind);
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer meta = lock_meta(index);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
@@ -212,18 +223,14 @@ void finish_behind(page::PageChange& record, BlockNumber* behind, BlockNumber fi
 
 // Puts the first pages ahead behind, as many as are tried at once. False: the list does not begin with `head` any more.
 bool pass_pages(const HnswIndex& index, PageKind kind, bool large, BlockNumber head) {
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer meta = lock_meta(index);
     bool same = *ahead_of(BufferGetPage(meta), kind, large) == head;
     if (same) {
         Buffer last = InvalidBuffer, old_last;
         BlockNumber block = head;
         for (uint32 i = 0; i < kMaxTries && block != InvalidBlockNumber; i++) {
             if (last != InvalidBuffer) UnlockReleaseBuffer(last);
-            page::check_exists(index.rel, block);
-            last = ReadBuffer(index.rel, block);
-            LockBuffer(last, BUFFER_LOCK_EXCLUSIVE);
-            page::check_page(index.rel, block, BufferGetPage(last), index.shape(kind));
+            last = lock_page(index, kind, block);
             block = page::tail_of(BufferGetPage(last))->next_free;
         }
         if (lock_behind(index, BufferGetPage(meta), kind, large, &old_last)) {
@@ -241,14 +248,10 @@ bool pass_pages(const HnswIndex& index, PageKind kind, bool large, BlockNumber h
 
 // At the end of the list: what lies behind is ahead again. False: nothing does.
 bool turn_round(const HnswIndex& index, PageKind kind, bool large) {
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer meta = lock_meta(index);
     BlockNumber block = *behind_of(BufferGetPage(meta), kind, large);
     if (block != 0 && *ahead_of(BufferGetPage(meta), kind, large) == InvalidBlockNumber) {
-        page::check_exists(index.rel, block);
-        Buffer last = ReadBuffer(index.rel, block);
-        LockBuffer(last, BUFFER_LOCK_EXCLUSIVE);
-        page::check_page(index.rel, block, BufferGetPage(last), index.shape(kind));
+        Buffer last = lock_page(index, kind, block);
         page::PageChange record{index.rel, index.logged};
         Page meta_copy = record.add(meta);
         PageTail* tail = page::tail_of(record.add(last));
@@ -265,8 +268,7 @@ bool turn_round(const HnswIndex& index, PageKind kind, bool large) {
 // Puts a page at the end of those behind, or, if it is new, in front of those ahead; not if it is in the list.
 void join_list(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 need, bool is_new) {
     const SlotShape& shape = index.shape(kind);
-    Buffer meta = ReadBuffer(index.rel, format::kHnswMetaBlock);
-    LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
+    Buffer meta = lock_meta(index);
     Buffer buffer = ReadBuffer(index.rel, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     if (!page::tail_of(BufferGetPage(buffer))->listed) {

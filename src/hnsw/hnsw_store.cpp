@@ -25,8 +25,8 @@ void HnswStore::bring_missing(const SlotNumber* nodes, size_t n, const size_t* k
     for (size_t i = 0, next = 0; i < n; i++) {
         if (next < count && known[next] == i) {
             next++;
-        } else if (BlockNumber block = index_.layout.nodes.block(nodes[i]); !reader_.is_near(block)) {
-            far[missing++] = block;
+        } else {
+            far[missing++] = index_.layout.nodes.block(nodes[i]);
         }
     }
     reader_.bring(far, missing, index_.layout.nodes);

@@ -92,7 +92,7 @@ void begin_lists(Search& s, size_t from) {
     uint64 most = std::min<uint64>(kTogether, static_cast<uint64>(NBuffers) / 16), pages = 0;
     BlockNumber count = RelationGetNumberOfBlocks(s.index.rel);
     s.next_lists.clear();
-    s.far.clear();
+    s.soon.clear();
     for (size_t i = from; i < s.to; i++) {
         IvfList list = list_of(s, s.probes[i]);
         if (i > from && pages + list.run > most) break;
@@ -100,11 +100,9 @@ void begin_lists(Search& s, size_t from) {
         s.next_lists.push_back(list);
         if (list.head == InvalidBlockNumber) continue;
         uint64 end = std::min<uint64>(static_cast<uint64>(list.head) + list.run, count);
-        for (BlockNumber block = list.head; block < end; block++) {
-            if (!s.reader.is_near(block)) s.far.push_back(block);
-        }
+        for (BlockNumber block = list.head; block < end; block++) s.soon.push_back(block);
     }
-    s.reader.bring(s.far.data(), s.far.size(), s.index.layout.entries);
+    s.reader.bring(s.soon.data(), s.soon.size(), s.index.layout.entries);
 }
 
 void scan_list(Search& s, const Probe& probe, const IvfList& list) {

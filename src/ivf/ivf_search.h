@@ -32,7 +32,7 @@ struct Result {
 struct Search {
     Search(const IvfIndex& opened, index::ScanCounts& counted, MemoryContext memory)
         : context(memory), index(opened), reader(opened.rel), probes(index, reader, memory), best(memory), results(memory),
-          handed_out(memory), candidates(memory), numbers(memory), far(memory), next_lists(memory), filter(memory), counts(counted) {}
+          handed_out(memory), candidates(memory), numbers(memory), soon(memory), next_lists(memory), filter(memory), counts(counted) {}
 
     MemoryContext context;
     IvfIndex index;
@@ -64,7 +64,7 @@ struct Search {
     index::OrderKeeper order;
     ArenaVec<Candidate> candidates;  // working memory: of one list
     ArenaVec<SlotNumber> numbers;    // likewise, of one page
-    ArenaVec<BlockNumber> far;       // likewise: blocks that are wanted soon and not in memory
+    ArenaVec<BlockNumber> soon;      // likewise: blocks that are wanted soon
     ArenaVec<IvfList> next_lists;    // of the current batch, whose pages were brought
     BlockNumber next_block = 0;    // of every_row
     index::AttributeFilter filter;

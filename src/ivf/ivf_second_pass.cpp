@@ -90,14 +90,13 @@ void look_at_candidates(Search& s) {
     while (!heap.empty() && heap[0].lower < s.cutoff) {
         CHECK_FOR_INTERRUPTS();
         size_t end = heap.size(), begin = end;
-        s.far.clear();
+        s.soon.clear();
         for (; begin > 0 && end - begin < at_once && heap[0].lower < s.cutoff; begin--) {
-            BlockNumber block = s.index.layout.vectors.block(heap[0].vector);
-            if (!s.reader.is_near(block)) s.far.push_back(block);
+            s.soon.push_back(s.index.layout.vectors.block(heap[0].vector));
             if (s.rerank == nullptr) prefetch_vector(s, heap[0].vector);
             std::pop_heap(heap.begin(), heap.begin() + begin, farther);
         }
-        s.reader.bring(s.far.data(), s.far.size(), s.index.layout.vectors);
+        s.reader.bring(s.soon.data(), s.soon.size(), s.index.layout.vectors);
         for (size_t i = end; i-- > begin;) {
             if (s.rerank != nullptr) {
                 look_up(s, heap[i]);

@@ -123,6 +123,7 @@ struct Far {
 // shared_buffers: to ask for it costs a call and gains nothing.
 void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
     constexpr BlockNumber kWindow = 16, kLongRun = 4;
+    n = static_cast<size_t>(std::remove_if(blocks, blocks + n, [&](BlockNumber block) { return is_near(block); }) - blocks);
     if (n == 0) return;
     std::sort(blocks, blocks + n);
     size_t runs = 1;

@@ -62,7 +62,7 @@ public:
     }
 
     // Blocks that will be pinned soon, and mostly are of a shape: those that are not near come into memory, neighbours together
-    // (PostgreSQL 17 and later), or are asked of the disk. Sorts them. No lock may be held.
+    // (PostgreSQL 17 and later), or are asked of the disk. Disorders them. No lock may be held.
     void bring(BlockNumber* blocks, size_t n, const SlotShape& shape);
 
     // The block will be pinned soon.
