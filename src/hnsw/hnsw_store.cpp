@@ -57,16 +57,27 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     return true;
 }
 
+// Where pages leave their buffers: whether the page was there as a whole while the node was tested.
+bool HnswStore::surely_fails(const HnswNode* guessed, SlotNumber number) {
+    BlockNumber block = index_.layout.nodes.block(number);
+    if (!reader_.holds(block) || glimpse(guessed, number) == nullptr) return false;
+    pg_read_barrier();
+    bool passes = node_passes(guessed, number);
+    pg_read_barrier();
+    return !passes && reader_.holds(block);
+}
+
 bool HnswStore::may_pass(SlotNumber number) {
     const HnswNode* guessed = guess_node(number);
+    const SlotShape& nodes = index_.layout.nodes;
+    BlockNumber block = nodes.block(number);
     if (!lock_codes_ && glimpse(guessed, number) != nullptr) {
         if (node_passes(guessed, number)) return true;
-        // Wrongly to say yes does no harm, rows are tested again; to say no loses them. The page may have left its buffer.
+        // Wrongly to say yes does no harm, rows are tested again; to say no loses them.
         pg_read_barrier();
-        if (glimpse(guessed, number) != nullptr) return false;
+        if (reader_.moves() ? surely_fails(guessed, number) : glimpse(guessed, number) != nullptr) return false;
     }
-    const SlotShape& nodes = index_.layout.nodes;
-    pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
+    pg::Pin pin{reader_.pin(block, nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
     return has_node(index_, pin.page(), nodes.slot(number)) && is_live(node) && node_passes(node, number);
@@ -150,11 +161,11 @@ bool HnswStore::copy_sketches(const char* page, BlockNumber block, char* copy) {
     };
     each([](char* to, const char* from) { memcpy(to, from, kHead); });
     pg_read_barrier();
-    if (reader_.is_locked(block)) return false;
+    if (!reader_.is_still(block)) return false;
     pg_read_barrier();
     each([&](char* to, const char* from) { memcpy(to + kHead, from + kHead, stride - kHead); });
     pg_read_barrier();
-    bool same = !reader_.is_locked(block);
+    bool same = reader_.is_still(block);
     pg_read_barrier();
     each([&](char* to, const char* from) { same = same && memcmp(to, from, kHead) == 0; });
     return same;
@@ -173,13 +184,14 @@ size_t HnswStore::test_block(BlockNumber block, ArenaVec<uint32>* passing) {
     const SlotShape& nodes = index_.layout.nodes;
     const char* page = lock_codes_ ? nullptr : reader_.guess(block);
     bool sketches = index_.layout.sketch_bytes != 0;
-    if (page != nullptr && has_mark(page, block)) {
+    if (page != nullptr && has_mark(page, block) && reader_.holds(block)) {
+        pg_read_barrier();
         char copy[page::kSlotArea];
         size_t before = passing->size(), tested = nodes.per_page;
         bool sound = !sketches || copy_sketches(page, block, copy);
         if (!sketches) tested = test_page(page, block, passing);
         pg_read_barrier();
-        if (sound && has_mark(page, block)) {
+        if (sound && has_mark(page, block) && reader_.holds(block)) {
             if (sketches) test_sketches(page, block, copy, passing);
             return tested;
         }

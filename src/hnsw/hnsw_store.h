@@ -140,6 +140,7 @@ public:
 
 private:
     bool chain_passes(SlotNumber chunk, SlotNumber node);
+    bool surely_fails(const format::HnswNode* guessed, SlotNumber number);
     size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
     bool has_mark(const char* page, BlockNumber block);
     bool copy_sketches(const char* page, BlockNumber block, char* copy);
@@ -189,6 +190,7 @@ private:
         for (size_t i = 0; i < n; i++) {
             guessed[i] = guess_node(nodes[i]);
             prefetch_code(guessed[i]);
+            if (filter_ != nullptr && reader_.moves()) reader_.prefetch_pin(index_.layout.nodes.block(nodes[i]));
         }
         const uint8* codes[kTogether] = {};
         size_t place[kTogether];

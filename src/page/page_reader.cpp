@@ -56,6 +56,7 @@ void PageReader::find_hints() {
     if (!found) {
         hints_->hints = nullptr;
         hints_->count = 0;
+        hints_->moved = false;
     }
     epoch_ = hint_epoch;
 }
@@ -147,6 +148,7 @@ void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
         BufferHints::Hint& hint = hint_for(BufferGetBlockNumber(buffer));
         // What is wrong with a page, whoever pins it says.
         bool sound = what_is_wrong(BufferGetPage(buffer), shape) == nullptr;
+        hints_->moved |= hint.buffer > InvalidBuffer && hint.buffer != buffer;
         if (sound) hint = {buffer, static_cast<uint32>(shape.kind)};
     }
     stream.end();
@@ -160,6 +162,7 @@ Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
     if (buffer != hint.buffer || hint.kind != static_cast<uint32>(shape.kind)) {
         check_page(index_, block, BufferGetPage(buffer), shape);
     }
+    hints_->moved |= hint.buffer > InvalidBuffer && hint.buffer != buffer;
     hint = {buffer, static_cast<uint32>(shape.kind)};
     return buffer;
 }

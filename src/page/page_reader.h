@@ -22,6 +22,7 @@ struct BufferHints {
     };
     Hint* hints;
     BlockNumber count;
+    bool moved;  // a block was found in another buffer than before: there are too few for all
 };
 // The kind of a block that was asked for, and not pinned since.
 inline constexpr uint32 kAsked = 0xFFFFFFFF;
@@ -55,9 +56,18 @@ public:
         return GetBufferDescriptor(hint.buffer - 1)->tag.blockNum == block;
     }
 
-    // Whether somebody holds a lock of the page that guess() gave: it may be changing.
-    bool is_locked(BlockNumber block) {
-        return pg::is_locked(BufferDescriptorGetContentLock(GetBufferDescriptor(hint_of(block).buffer - 1)));
+    // Of what guess() gave: whether the page is there, as a whole and to stay for the moment. (It may be on its way, back to
+    // where it was before, and a part of it to be seen already.)
+    bool holds(BlockNumber block) {
+        BufferDesc* buffer = GetBufferDescriptor(hint_of(block).buffer - 1);
+        uint32 state = pg_atomic_read_u32(&buffer->state);
+        return (state & (BM_VALID | BM_IO_IN_PROGRESS)) == BM_VALID && buffer->tag.blockNum == block;
+    }
+    // Whether pages of this index have been seen to leave their buffers.
+    bool moves() const { return hints_->moved; }
+    // Whether, besides, nobody holds its lock, and so is changing it.
+    bool is_still(BlockNumber block) {
+        return holds(block) && !pg::is_locked(BufferDescriptorGetContentLock(GetBufferDescriptor(hint_of(block).buffer - 1)));
     }
 
     // Whether it was there, as far as this backend saw, or is on its way.
