@@ -33,11 +33,11 @@ public:
 
     size_t run(const uint8_t* points, size_t n, size_t k) {
         arrays_ = {};
-        ivf::Placer size{nullptr};
+        Placer size{nullptr};
         bool two_levels = k >= options_.two_levels;
         arrays_.place(size, space_, n, k, two_levels);
         memory_.assign(size.used() / 64 + 1, {});
-        ivf::Placer placer{reinterpret_cast<char*>(memory_.data())};
+        Placer placer{reinterpret_cast<char*>(memory_.data())};
         arrays_.place(placer, space_, n, k, two_levels);
         arrays_.points = points;
         crew_.clear();
@@ -270,10 +270,10 @@ void nearest() {
     ivf::Space space = space_for(s, codec::Metric::l2, nullptr);
     Points points(space, s);
     ivf::CentreTable table{};
-    ivf::Placer size{nullptr};
+    Placer size{nullptr};
     table.place(size, space, 150);
     std::vector<uint64_t> memory(size.used() / 8 + 8);
-    ivf::Placer placer{reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64)};
+    Placer placer{reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64)};
     table.place(placer, space, 150);
     table.set(space, points.codes[0], 150);
     auto nearest = std::make_unique<ivf::Nearest>();
