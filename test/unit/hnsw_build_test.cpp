@@ -203,7 +203,8 @@ std::vector<uint32_t> check_order(const MemoryGraph& g, size_t per_page) {
     page_order(g, per_page, order, scores, candidates, [&] { steps++; });
     CHECK(steps == g.n / per_page, "%zu steps", steps);
     std::vector<uint32_t> places(order.begin(), order.end()), nodes = places;
-    CHECK(std::is_sorted(nodes.begin(), nodes.end(), [&](uint32_t a, uint32_t b) { return g.levels[a] > g.levels[b]; }));
+    auto higher = [&](uint32_t a, uint32_t b) { return g.levels[a] > g.levels[b]; };
+    CHECK(std::is_sorted(nodes.begin(), nodes.end(), higher));
     std::sort(nodes.begin(), nodes.end());
     CHECK(nodes.size() == g.n);
     for (uint32_t i = 0; i < g.n; i++) CHECK(nodes[i] == i);
