@@ -6,23 +6,17 @@
 #include <cstring>
 #include <vector>
 
-#include "base/vec.h"
+#include "test_heap.h"
 #include "test_util.h"
 
 using namespace vext;
 using codec::Metric;
+using test::Heap;
 using test::Random;
+using test::Vec;
 
 namespace {
 
-struct Heap {
-    void* resize(void* old, size_t bytes) const {
-        if (bytes > PTRDIFF_MAX) abort();
-        return realloc(old, bytes);
-    }
-};
-template <typename T>
-using Vec = BasicVec<T, Heap>;
 using Nearest = hnsw::NearestNodes<Vec, Heap>;
 
 constexpr size_t kNodes = 3000, kSamples = 150;

@@ -7,22 +7,15 @@
 #include <memory>
 #include <vector>
 
-#include "base/vec.h"
+#include "test_heap.h"
 #include "test_util.h"
 
 using namespace vext;
+using test::Heap;
 using test::Random;
+using test::Vec;
 
 namespace {
-
-struct Heap {
-    void* resize(void* old, size_t bytes) const {
-        if (bytes > PTRDIFF_MAX) abort();
-        return realloc(old, bytes);
-    }
-};
-template <typename T>
-using Vec = BasicVec<T, Heap>;
 
 // A run whose pieces are done in some order by several workers in turn, each with a view of its own.
 class Clusters {
