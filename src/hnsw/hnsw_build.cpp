@@ -163,6 +163,16 @@ void add_row(Relation, ItemPointer tid, Datum* values, bool* is_null, bool, void
     if ((done & 0xFF) == 0) pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
+// Where there are workers they log pages, too, between other pieces of a calibration.
+void calibrate_and_log(const Build& b) {
+    Relation rel = b.index.rel;
+    bool logs = RelationNeedsWAL(rel), logged = false;
+    if (settings.calibration_samples > 0) {
+        logged = calibrate(b.index, {b.workers, b.concurrent, logs && b.workers > 0});
+    }
+    if (logs) log_newpage_range(rel, MAIN_FORKNUM, 0, logged ? 1 : RelationGetNumberOfBlocks(rel), true);
+}
+
 // Before the work, as the notice while it is done comes late. The number of rows is an estimate: only a clear case.
 void foretell(const HnswIndex& index, double rows) {
     double needed = build_memory(index, rows) / 1024;
@@ -218,10 +228,7 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     } else {
         b->rest->finish();
     }
-    if (settings.calibration_samples > 0) calibrate(b->index);
-    if (RelationNeedsWAL(rel)) {
-        log_newpage_range(rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(rel), true);
-    }
+    calibrate_and_log(*b);
 
     auto* result = static_cast<IndexBuildResult*>(MemoryContextAlloc(outer, sizeof(IndexBuildResult)));
     result->heap_tuples = heap_rows;

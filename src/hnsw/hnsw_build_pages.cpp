@@ -36,7 +36,7 @@ struct Placement {
     ArenaVec<SlotNumber> numbers;  // by node
     ArenaVec<SlotNumber> upper;    // by node: its row of level 1
     ArenaVec<SlotNumber> posting;  // by node: its first chunk
-    BlockNumber first[format::kSlotKinds];
+    BlockNumber first[format::kSlotKinds], end;
 };
 
 // Numbers the nodes in their order; gives the block behind them.
@@ -100,6 +100,7 @@ void place(const Writing& b, Placement& p) {
         p.posting[b.rows.duplicates[i].node] = nth_slot(layout.postings, block, chunks - 1);
         i = end;
     }
+    p.end = block + blocks_for(layout.postings, chunks);
 }
 
 void copy_row(const Placement& p, const uint32* row, SlotNumber* out) {
@@ -195,6 +196,7 @@ void write_graph(HnswIndex& index, const MemoryGraph& graph, BuildRows& rows, Me
     Writing b{index, graph, rows};
     Placement p{context};
     place(b, p);
+    pg::extend_fork_to(index.rel, MAIN_FORKNUM, p.end);
     HnswMeta& meta = index.meta;
     meta.free_head[0] = write_nodes(b, p);
     if (!index.layout.links_inline) meta.free_head[1] = write_rows(b, p, index.layout.base_links, p.first[1], false);

@@ -104,8 +104,7 @@ void vext_hnsw_insert_worker(dsm_segment*, shm_toc* toc) {
     using namespace vext;
     using namespace vext::hnsw;
     auto* shared = static_cast<SharedRest*>(index::begin_worker(toc));
-    // The modes that CREATE INDEX holds itself, as the workers of a btree build do.
-    LOCKMODE mode = shared->concurrent ? RowExclusiveLock : AccessExclusiveLock;
+    LOCKMODE mode = index::lock_of_built_index(shared->concurrent);
     Relation rel = index_open(shared->index, mode);
     {
         pg::ScratchContext scratch{"hnsw insert worker"};

@@ -7,8 +7,15 @@
 
 namespace vext::hnsw {
 
-// Measures, and writes what it found into the metapage. Searches and inserts may go on.
-void calibrate(const HnswIndex& index);
+// Of a build: so many workers may be had, and what else can be done meanwhile.
+struct CalibrationHelp {
+    int workers = 0;
+    bool concurrent = false;
+    bool log = false;  // log all pages but the metapage
+};
+
+// Measures, and writes what it found into the metapage. Searches and inserts may go on. True: it has logged, too.
+bool calibrate(const HnswIndex& index, const CalibrationHelp& help = {});
 
 // The ef_search for a target of recall, or 0 where nothing was measured.
 size_t ef_for(const HnswIndex& index, double target);

@@ -61,12 +61,12 @@ ParallelContext* prepare_workers(const char* function, int workers, size_t bytes
     return context;
 }
 
-void launch_workers(ParallelContext* context) {
+void launch_workers(ParallelContext* context, WhenFewer then) {
     int wanted = context->nworkers;
     LaunchParallelWorkers(context);
     int started = count_started(context);
     ereport(DEBUG1, errmsg("using %d parallel workers", started));
-    if (started < wanted) {
+    if (started < wanted && then == WhenFewer::notice) {
         ereport(NOTICE, errmsg("index is built with %d of %d planned parallel workers", started, wanted),
                 errhint("Increase max_parallel_workers or max_worker_processes."));
     }

@@ -11,13 +11,16 @@ namespace vext::index {
 // of this library.
 ParallelContext* prepare_workers(const char* function, int workers, size_t bytes, void** shared);
 // Starts them. Those who come find the shared memory as it is now, so its barrier is ready, and whoever calls this is
-// attached to it. NOTICE when there are fewer than wanted.
-void launch_workers(ParallelContext* context);
+// attached to it.
+enum class WhenFewer { notice, work_on };  // than wanted
+void launch_workers(ParallelContext* context, WhenFewer then = WhenFewer::notice);
 // Waits for their end and leaves parallel mode.
 void end_workers(ParallelContext* context);
 
 // In a worker: says what it does, and gives the shared memory.
 void* begin_worker(shm_toc* toc);
+// The mode in which CREATE INDEX itself holds its index; a worker opens it in the same, as those of a btree build do.
+inline LOCKMODE lock_of_built_index(bool concurrent) { return concurrent ? RowExclusiveLock : AccessExclusiveLock; }
 
 // ---- tasks: what is to be done at a time, in pieces that a leader and its workers take one after the other. Who comes
 // late joins in, and who never comes is not waited for. What a piece reads and writes lies in shared memory.

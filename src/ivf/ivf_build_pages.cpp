@@ -95,7 +95,7 @@ void write_meta(Build& b, const Plan& plan, ForkNumber fork) {
 
 void write_mean(const Build& b, const Plan& plan, ForkNumber fork) {
     const SlotShape& shape = b.index.layout.mean;
-    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    PageWriter writer{b.index.rel, shape, fork};
     for (uint32 at = 0; plan.mean < plan.groups && at < b.index.dim(); at += kMeanFloats) {
         auto* out = writer.next(shape.number(plan.mean + at / kMeanFloats, 0));
         memcpy(out, b.arrays.mean + at, std::min(kMeanFloats, b.index.dim() - at) * sizeof(float));
@@ -105,7 +105,7 @@ void write_mean(const Build& b, const Plan& plan, ForkNumber fork) {
 
 void write_groups(const Build& b, const Plan& plan, ForkNumber fork) {
     const SlotShape& shape = b.index.layout.groups;
-    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    PageWriter writer{b.index.rel, shape, fork};
     for (uint32 i = 0; i < b.shared->groups; i++) {
         auto* group = reinterpret_cast<IvfGroup*>(writer.next(nth_slot(shape, plan.groups, i)));
         *group = {b.group_begin(i), b.group_ends[i] - b.group_begin(i)};
@@ -117,7 +117,7 @@ void write_groups(const Build& b, const Plan& plan, ForkNumber fork) {
 void write_group_codes(const Build& b, const Plan& plan, ForkNumber fork) {
     if (b.shared->group_blocks == 0) return;
     const SlotShape& shape = b.index.layout.group_codes;
-    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    PageWriter writer{b.index.rel, shape, fork};
     GroupCoder coder{b.index};
     uint32 blocks = 0;
     for (uint32 i = 0; i < b.shared->groups; i++) {
@@ -136,7 +136,7 @@ void write_group_codes(const Build& b, const Plan& plan, ForkNumber fork) {
 
 void write_centroids(const Build& b, const Plan& plan, ForkNumber fork) {
     const SlotShape& shape = b.index.layout.centroids;
-    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    PageWriter writer{b.index.rel, shape, fork};
     for (uint32 i = 0; i < b.shared->lists; i++) {
         memcpy(writer.next(nth_slot(shape, plan.centroids, i)), b.centroid(i), b.index.space.stride());
     }
@@ -153,7 +153,7 @@ BlockNumber roomy_page(const Build& b, uint32 partition) {
 
 void write_lists(Build& b, const Plan& plan, ForkNumber fork) {
     const SlotShape& shape = b.index.layout.lists;
-    PageWriter writer{b.index.rel, shape, fork, page::Pages::there};
+    PageWriter writer{b.index.rel, shape, fork};
     BlockNumber next = plan.entries;
     uint32 partition = 0;
     for (uint32 i = 0; i < b.shared->lists; i++) {
@@ -228,7 +228,7 @@ void write_partition(Build& b, uint32 partition) {
     const SlotShape& shape = b.index.layout.vectors;
     uint32 per_page = b.index.layout.entries_per_page();
     PartitionPlan plan = plan_partition(b, partition);
-    PageWriter writer{b.index.rel, shape, MAIN_FORKNUM, page::Pages::there};
+    PageWriter writer{b.index.rel, shape};
     EntriesFiller filler{b.index, plan.entries};
     RowCoder coder{b.index};
     auto* code = static_cast<uint8*>(palloc(b.index.codec->bytes(b.index.dim())));

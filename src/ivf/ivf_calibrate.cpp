@@ -22,7 +22,6 @@ using index::kCalibratedRows;
 namespace {
 
 constexpr uint64 kSeed = 0x63616C6962726174;
-constexpr size_t kTogether = 128;  // queries that are compared with a row at a time
 // Queries lie where rows are few, and may be of another kind (a line, where rows are whole descriptions). A sample is a row
 // moved away from a neighbour, so far that on all sets measured it takes about the same number of lists to find as much for
 // samples as for queries, once what samples miss is divided by kMoreMisses. (Rows themselves find their nearest in half as
@@ -61,7 +60,7 @@ public:
     Calibrator(const IvfIndex& index, MemoryContext context)
         : index_(index), context_(context), strategy_(GetAccessStrategy(BAS_BULKREAD)),
           blocks_(RelationGetNumberOfBlocks(index.rel)), samples_(context), by_rank_(context), limit_(context),
-          base_(context), nearest_(new (palloc(sizeof(Nearest))) Nearest) {
+          nearest_(new (palloc(sizeof(Nearest))) Nearest) {
         auto metric = index.metric();
         const codec::Codec* sq8 = codec::find(codec::CodecId::sq8, index.space.element, metric);
         by_products_ = sq8 != nullptr && metric != codec::Metric::l1;
@@ -140,21 +139,13 @@ private:
             for (Sample& s : samples_.span()) by_->prepare(s.code, index_.dim(), &s.query);
             return;
         }
-        place_table(samples_.size(), &table_);
+        place([&](Placer& memory) { table_.place(memory, samples_.size(), index_.dim()); });
         auto* codes = static_cast<uint8*>(allocate(samples_.size() * index_.space.stride()));
         size_t at = 0;
         for (Sample& s : samples_.span()) memcpy(codes + at++ * index_.space.stride(), s.code, index_.space.stride());
-        table_.set(index_.space, codes, samples_.size());
+        table_.set(codes, index_.space.stride(), samples_.size(), index_.dim(), index_.inner_product());
         size_t padded = simd::packed_rows(samples_.size());
-        if (index_.inner_product()) {
-            std::fill(table_.base, table_.base + samples_.size(), 0.0f);
-            for (float* term : {table_.shift, table_.lo, table_.step}) {
-                for (size_t i = 0; i < padded; i++) term[i] /= 2;
-            }
-        }
-        base_.resize(padded, HUGE_VALF);
         limit_.resize(padded, HUGE_VALF);
-        std::copy(table_.base, table_.base + samples_.size(), base_.begin());
         std::fill(limit_.begin(), limit_.begin() + static_cast<ptrdiff_t>(samples_.size()), -HUGE_VALF);
     }
 
@@ -252,37 +243,17 @@ private:
         }
     }
 
-    // Rows that are nearer to any of some queries than the farthest of what it knows are rare: the least of all
-    // differences says whether there is one.
     void compare_by_products(const uint8* const* codes, size_t n) {
-        const simd::Kernels& k = *simd::active;
-        const uint8* bytes[Nearest::kPoints];
-        for (size_t i = 0; i < n; i++) bytes[i] = codec::codes_of(codes[i]);
-        for (size_t from = 0; from < samples_.size(); from += kTogether) {
-            size_t count = std::min(kTogether, samples_.size() - from), wide = simd::packed_rows(count);
-            k.dot_u8_matrix(bytes, n, table_.packed + simd::packed_bytes(from, index_.dim()), count, index_.dim(),
-                            products_);
-            simd::AffineRows terms{&limit_[from], table_.shift + from, table_.lo + from, table_.step + from};
-            for (size_t i = 0; i < n; i++) {
-                codec::AffineFactors f = codec::factors_of(codes[i]);
-                double lo = f.lo, step = f.step;
-                auto own = static_cast<float>(
-                    index_.inner_product() ? 0 : index_.dim() * lo * lo + 2 * lo * step * f.sum + step * step * f.sum_sq);
-                const uint32* products = products_ + i * wide;
-                simd::Least least =
-                    k.least_distance(terms, products, wide, f.lo, f.step, static_cast<float>(f.sum));
-                if (!(least.value + own < 0)) continue;
-                for (size_t j = 0; j < count; j++) {
-                    size_t at = from + j;
-                    float product = static_cast<float>(f.sum) * table_.lo[at] +
-                                    table_.step[at] * static_cast<float>(products[j]);
-                    float distance = base_[at] + f.lo * table_.shift[at] + f.step * product + own;
-                    if (offer(samples_[at], distance, numbers_[i])) {
-                        limit_[at] = base_[at] - samples_[at].nearest[wanted() - 1].distance;
-                    }
-                }
-            }
+        float own[Nearest::kPoints];
+        for (size_t i = 0; i < n; i++) {
+            codec::AffineFactors f = codec::factors_of(codes[i]);
+            own[i] = index_.inner_product() ? 0 : static_cast<float>(codec::AffineMatrix::norm_sq(f, index_.dim()));
         }
+        table_.each_near(&limit_[0], samples_.size(), index_.dim(), {codes, own, n}, products_,
+                         [&](size_t at, size_t i, float distance) {
+                             if (!offer(samples_[at], distance, numbers_[i])) return;
+                             limit_[at] = table_.base[at] - samples_[at].nearest[wanted() - 1].distance;
+                         });
     }
 
     size_t wanted() const { return large_ ? 1 : kCalibratedRows; }
@@ -311,7 +282,7 @@ private:
                 memcpy(centroids_ + list * stride, page::slot_at(pin.page(), shape, shape.slot(list)), stride);
             } while (++list < index_.meta.lists && index_.block_of_centroid(list) == block);
         }
-        place_table(index_.meta.lists, &lists_);
+        place([&](Placer& memory) { lists_.place(memory, index_.space, index_.meta.lists); });
         lists_.set(index_.space, centroids_, index_.meta.lists);
     }
 
@@ -391,11 +362,12 @@ private:
 
     void* allocate(size_t bytes) { return MemoryContextAllocExtended(context_, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO); }
 
-    void place_table(size_t most, CentreTable* table) {
+    template <typename Use>
+    void place(Use use) {
         Placer size{nullptr};
-        table->place(size, index_.space, most);
+        use(size);
         Placer memory = Placer::aligned(allocate(size.used() + Placer::kAlignment));
-        table->place(memory, index_.space, most);
+        use(memory);
     }
 
     const IvfIndex& index_;
@@ -407,8 +379,9 @@ private:
     bool large_ = false;
     ArenaVec<Sample> samples_;
     ArenaVec<uint64> by_rank_;
-    CentreTable table_{}, lists_{};  // of samples, of centroids
-    ArenaVec<float> limit_, base_;   // terms of the samples' table: `limit` is less by the farthest that it knows
+    codec::AffineMatrix table_{};  // of samples
+    CentreTable lists_{};
+    ArenaVec<float> limit_;  // of each sample: its `base` less the farthest that it knows
     uint8* centroids_ = nullptr;
     float *floats_, *moved_, *scratch_;
     void* values_;
@@ -417,7 +390,7 @@ private:
     SlotNumber numbers_[Nearest::kPoints];
     size_t held_ = 0;
     Nearest* nearest_;
-    uint32 products_[Nearest::kPoints * kTogether];
+    codec::AffineMatrix::Products products_;
 };
 
 }  // namespace

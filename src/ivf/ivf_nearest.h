@@ -2,67 +2,26 @@
 // |x - c|^2 - |x|^2 from these and the factors of the codes, in floats. No Postgres here.
 #pragma once
 
+#include "codec/affine_matrix.h"
 #include "ivf/ivf_space.h"
 
 namespace vext::ivf {
 
-// Arrays one after the other in a piece of memory, which may be nullptr to learn its size.
-class Placer {
-public:
-    explicit Placer(char* base) : base_(base) {}
-    // In memory of used() + kAlignment bytes, which may begin anywhere.
-    static Placer aligned(void* memory) {
-        auto start = reinterpret_cast<uintptr_t>(memory) + kAlignment - 1;
-        return Placer{reinterpret_cast<char*>(start / kAlignment * kAlignment)};
-    }
-    static constexpr size_t kAlignment = 64;
-
-    template <typename T>
-    void next(T*& array, size_t count) {
-        used_ = (used_ + kAlignment - 1) / kAlignment * kAlignment;
-        array = reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(base_) + used_);
-        used_ += count * sizeof(T);
-    }
-    size_t used() const { return used_; }
-
-private:
-    char* base_;
-    size_t used_ = 0;
-};
-
 // Centres as they are compared with points. A view: the arrays may lie in memory shared with other processes.
-struct CentreTable {
+struct CentreTable : codec::AffineMatrix {
     uint32_t* count;  // of those in it
     const uint8_t* codes;
-    uint8_t* packed;  // of dense vectors, as are the terms
-    float *base, *shift, *lo, *step;
 
     void place(Placer& memory, const Space& space, size_t most) {
         memory.next(count, 1);
-        size_t dense = space.dense() ? most : 0;
-        memory.next(packed, simd::packed_bytes(dense, space.dim));
-        for (float** term : {&base, &shift, &lo, &step}) memory.next(*term, simd::packed_rows(dense));
+        AffineMatrix::place(memory, space.dense() ? most : 0, space.dim);
     }
 
     // From n codes one after the other, which stay where they are; other processes set `codes` themselves.
     void set(const Space& space, const uint8_t* from, size_t n) {
         codes = from;
         *count = static_cast<uint32_t>(n);
-        if (!space.dense()) return;
-        size_t stride = space.stride();
-        simd::active->pack_u8(codec::codes_of(from), stride, n, space.dim, packed);
-        for (size_t i = 0; i < n; i++) {
-            codec::AffineFactors f = codec::factors_of(from + i * stride);
-            double l = f.lo, s = f.step;
-            base[i] = static_cast<float>(space.dim * l * l + 2 * l * s * f.sum + s * s * f.sum_sq);
-            shift[i] = static_cast<float>(-2 * (space.dim * l + s * f.sum));
-            lo[i] = static_cast<float>(-2 * l);
-            step[i] = static_cast<float>(-2 * s);
-        }
-        for (size_t i = n; i < simd::packed_rows(n); i++) {
-            base[i] = HUGE_VALF;
-            shift[i] = lo[i] = step[i] = 0;
-        }
+        if (space.dense()) AffineMatrix::set(from, space.stride(), n, space.dim, false);
     }
 };
 
@@ -74,7 +33,7 @@ struct Found {
 // One process's working memory for it.
 class Nearest {
 public:
-    static constexpr size_t kPoints = 24;  // at a time
+    static constexpr size_t kPoints = codec::AffineMatrix::kPoints;  // at a time
 
     // The nearest centre of each of n points, at most kPoints; of several equally near the first.
     void find(const Space& space, const CentreTable& table, const uint8_t* const* points, size_t n, Found* found) {
@@ -109,8 +68,7 @@ private:
         }
         for (size_t i = 0; i < n; i++) {
             codec::AffineFactors f = codec::factors_of(points[i]);
-            double lo = f.lo, step = f.step;
-            double norm = space.dim * lo * lo + 2 * lo * step * f.sum + step * step * f.sum_sq;
+            double norm = codec::AffineMatrix::norm_sq(f, space.dim);
             // Below what floats tell from nothing: equal codes have no distance.
             double cost = norm + found[i].cost;
             found[i].cost = cost > 1e-5 * norm ? static_cast<float>(cost) : 0;

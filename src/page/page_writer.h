@@ -22,9 +22,6 @@ inline BlockNumber blocks_for(const SlotShape& shape, size_t slots) {
     return static_cast<BlockNumber>((slots + shape.per_page - 1) / shape.per_page);
 }
 
-// Where the pages come from: each is added to the file, or the file has them and nothing is on them yet.
-enum class Pages { added, there };
-
 // A page that the file has and nobody has used, as one of a shape; exclusively locked.
 inline Buffer take_unused_page(Relation index, const SlotShape& shape, ForkNumber fork, BlockNumber block) {
     Buffer buffer = ReadBufferExtended(index, fork, block, RBM_ZERO_AND_LOCK, nullptr);
@@ -32,18 +29,19 @@ inline Buffer take_unused_page(Relation index, const SlotShape& shape, ForkNumbe
     return buffer;
 }
 
-// Fills the pages of one kind, slot after slot.
+// Fills the pages of one kind, slot after slot. The file has them (pg::extend_fork_to), and nothing is on them yet.
 class PageWriter {
 public:
-    PageWriter(Relation index, const SlotShape& shape, ForkNumber fork = MAIN_FORKNUM, Pages pages = Pages::added)
-        : index_(index), shape_(shape), fork_(fork), pages_(pages) {}
+    PageWriter(Relation index, const SlotShape& shape, ForkNumber fork = MAIN_FORKNUM)
+        : index_(index), shape_(shape), fork_(fork) {}
 
     // The next slot, or run of so many; its page is locked until the next call or finish().
     char* next(SlotNumber expected, uint32 slots = 1) {
         if (buffer_ == InvalidBuffer || used_ + slots > shape_.per_page) {
             release();
             CHECK_FOR_INTERRUPTS();
-            open_page(shape_.block(expected));
+            buffer_ = take_unused_page(index_, shape_, fork_, shape_.block(expected));
+            used_ = first_entry(shape_);
         }
         BlockNumber block = BufferGetBlockNumber(buffer_);
         if (shape_.number(block, used_) != expected) elog(ERROR, "index build: slot at an unexpected place");
@@ -66,16 +64,6 @@ public:
     }
 
 private:
-    void open_page(BlockNumber expected) {
-        if (pages_ == Pages::there) {
-            buffer_ = take_unused_page(index_, shape_, fork_, expected);
-        } else {
-            buffer_ = pg::extend_fork(index_, fork_);
-            init_page(BufferGetPage(buffer_), shape_);
-        }
-        used_ = first_entry(shape_);
-    }
-
     // A page of runs that the next one does not fit any more is left as it is: in no list.
     void release() {
         if (buffer_ == InvalidBuffer) return;
@@ -87,7 +75,6 @@ private:
     Relation index_;
     const SlotShape& shape_;
     ForkNumber fork_;
-    Pages pages_;
     Buffer buffer_ = InvalidBuffer;
     uint32 used_ = 0;
 };

@@ -70,12 +70,12 @@ private:
     [[maybe_unused]] BufferAccessStrategy strategy_;
 };
 
-// All blocks in file order. The file may grow meanwhile: what is new comes too. (Before 17 the system's own read-ahead has to
+// All blocks in file order, or those before `end`. The file may grow meanwhile: what is new comes too. (Before 17 the system's own read-ahead has to
 // do, which explicit advice would disturb.)
 class BlockPass {
 public:
-    BlockPass(Relation index, BlockNumber first, BufferAccessStrategy strategy)
-        : index_(index), next_(first), count_(RelationGetNumberOfBlocks(index)),
+    BlockPass(Relation index, BlockNumber first, BufferAccessStrategy strategy, BlockNumber end = InvalidBlockNumber)
+        : index_(index), next_(first), end_(end), count_(count()),
           stream_(index, BlockStream::For::maintenance, strategy, next_block, this) {}
     BlockPass(const BlockPass&) = delete;
     BlockPass& operator=(const BlockPass&) = delete;
@@ -84,7 +84,7 @@ public:
     Buffer next() {
         Buffer buffer = stream_.next();
         if (buffer != InvalidBuffer) return buffer;
-        count_ = RelationGetNumberOfBlocks(index_);
+        count_ = count();
         if (next_ >= count_) return InvalidBuffer;
         stream_.go_on();
         return stream_.next();
@@ -99,8 +99,10 @@ private:
         return pass->next_ < pass->count_ ? pass->next_++ : InvalidBlockNumber;
     }
 
+    BlockNumber count() const { return end_ != InvalidBlockNumber ? end_ : RelationGetNumberOfBlocks(index_); }
+
     Relation index_;
-    BlockNumber next_, count_;
+    BlockNumber next_, end_, count_;
     BlockStream stream_;
 };
 

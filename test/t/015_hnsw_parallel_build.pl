@@ -22,6 +22,12 @@ sub fingerprint
 	return $node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('$name') WHERE name = 'fingerprint'");
 }
 
+# What the metapage says of recall: behind the page's header and 128 bytes.
+sub calibration
+{
+	return $node->safe_psql('postgres', "CHECKPOINT; SELECT md5(substr(pg_read_binary_file(pg_relation_filepath('items_idx'), 0, 8192), 153, 120))");
+}
+
 # Builds with a number of workers; gives (the fingerprint, what was said).
 sub build
 {
@@ -37,10 +43,12 @@ sub build
 # ---- the same graph ------------------------------------------------------------------------------
 my ($alone) = build(0);
 like($alone, qr/^[0-9a-f]{16}$/, 'a fingerprint');
+my $measured = calibration();
 foreach my $workers (1, 2, 4, 0)
 {
 	my ($same, $said) = build($workers);
 	is($same, $alone, "the same graph with $workers workers");
+	is(calibration(), $measured, 'and the same of its recall');
 	unlike($said, qr/NOTICE:  index is built/, 'all planned workers came');
 	index_is_whole($node, "built with $workers workers") if $workers == 2;
 }
@@ -151,6 +159,23 @@ foreach my $how ('terminate', 'cancel')
 	ok(wait_for($node, $nobody, 10), 'and nobody remains');
 }
 
+# Calibration: by then the workers that link have ended.
+$slow = "SET application_name = 'victim'; SET hnsw.calibration_samples = 100000; CREATE INDEX slow_idx ON items USING hnsw (embedding vector_l2_ops)";
+foreach my $whom ('terminate worker', 'cancel leader')
+{
+	my ($how, $who) = split / /, $whom;
+	my $session = background($node, split /; /, $slow);
+	ok(wait_for($node, "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'writing'
+		AND a.backend_type = 'parallel worker'"), "$whom: workers measure");
+	my $begin = time;
+	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
+		($who eq 'leader' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
+	isnt(finish($session), 0, 'and the build ends');
+	like($session->{err}, qr/ERROR:  (canceling|terminating)/, 'with an error that says why');
+	cmp_ok(time - $begin, '<', 3, 'at once');
+	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+}
+
 # ---- UNLOGGED -----------------------------------------------------------------------------------
 $node->safe_psql('postgres', 'CREATE UNLOGGED TABLE u (LIKE items); ALTER TABLE u SET (parallel_workers = 2);
 	INSERT INTO u SELECT * FROM items ORDER BY id; CREATE INDEX u_idx ON u USING hnsw (embedding vector_l2_ops)');
@@ -160,10 +185,12 @@ is($node->safe_psql('postgres', "ALTER TABLE u SET (parallel_workers = 0); REIND
 
 # ---- crash --------------------------------------------------------------------------------------
 my $before = (build(2))[0];
+$measured = calibration();
 my $answers = answers($node, dims => 64);
 $node->stop('immediate');
 $node->start;
 is(fingerprint(), $before, 'the same graph after a crash');
+is(calibration(), $measured, 'the same calibration');
 is(answers($node, dims => 64), $answers, 'and the same answers');
 is($node->safe_psql('postgres', "SELECT value FROM vectorext_index_stats('u_idx') WHERE name = 'rows'"), 0, 'the unlogged index is empty');
 

@@ -66,8 +66,9 @@ is(misses($node, 'id % 8 = 0 OR id > 20000'), 0, 'no row is missing');
 $node->safe_psql('postgres', 'DELETE FROM items WHERE id > 20000; VACUUM items');
 
 # ---- errors, workers that end, cancelling, in every phase --------------------------------------------
+# (A transaction sees statistics as they were when it first looked, which may have been in an earlier phase.)
 $node->safe_psql('postgres', q{CREATE FUNCTION slow(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
-	$$ BEGIN IF EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase ~ 'assigning') THEN PERFORM pg_sleep(0.01); END IF; RETURN v; END $$});
+	$$ BEGIN PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase ~ 'assigning') THEN PERFORM pg_sleep(0.01); END IF; RETURN v; END $$});
 $node->safe_psql('postgres', 'CREATE TABLE few WITH (parallel_workers = 2) AS SELECT * FROM items WHERE id <= 2000');
 my $slow = "SET application_name = 'victim'; CREATE INDEX slow_idx ON few USING ivfflat ((slow(embedding)::vector(64)) vector_l2_ops) WITH (lists = 10)";
 my $nobody = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' OR application_name = 'victim'";

@@ -7,22 +7,15 @@
 #include <memory>
 #include <vector>
 
-#include "base/vec.h"
+#include "test_heap.h"
 #include "test_util.h"
 
 using namespace vext;
+using test::Heap;
 using test::Random;
+using test::Vec;
 
 namespace {
-
-struct Heap {
-    void* resize(void* old, size_t bytes) const {
-        if (bytes > PTRDIFF_MAX) abort();
-        return realloc(old, bytes);
-    }
-};
-template <typename T>
-using Vec = BasicVec<T, Heap>;
 
 // A run whose pieces are done in some order by several workers in turn, each with a view of its own.
 class Clusters {
@@ -33,11 +26,11 @@ public:
 
     size_t run(const uint8_t* points, size_t n, size_t k) {
         arrays_ = {};
-        ivf::Placer size{nullptr};
+        Placer size{nullptr};
         bool two_levels = k >= options_.two_levels;
         arrays_.place(size, space_, n, k, two_levels);
         memory_.assign(size.used() / 64 + 1, {});
-        ivf::Placer placer{reinterpret_cast<char*>(memory_.data())};
+        Placer placer{reinterpret_cast<char*>(memory_.data())};
         arrays_.place(placer, space_, n, k, two_levels);
         arrays_.points = points;
         crew_.clear();
@@ -270,10 +263,10 @@ void nearest() {
     ivf::Space space = space_for(s, codec::Metric::l2, nullptr);
     Points points(space, s);
     ivf::CentreTable table{};
-    ivf::Placer size{nullptr};
+    Placer size{nullptr};
     table.place(size, space, 150);
     std::vector<uint64_t> memory(size.used() / 8 + 8);
-    ivf::Placer placer{reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64)};
+    Placer placer{reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64)};
     table.place(placer, space, 150);
     table.set(space, points.codes[0], 150);
     auto nearest = std::make_unique<ivf::Nearest>();
