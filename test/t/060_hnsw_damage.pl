@@ -83,6 +83,7 @@ my @meta = (
 	[ 'passed large nodes', at_meta(84, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
 	[ 'reserved', at_meta(92, 'V', 1), qr/reserved is not zero/ ],
 	[ 'free_large', at_meta(64, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
+	calibrations(),
 );
 my @pages = (
 	[ 'pd_lower', at_page(1, 12, 'v', 100), qr/pd_lower is not at the end of a slot/ ],
@@ -223,6 +224,9 @@ my $probe = q{
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
 	SET hnsw.ef_search = 1000;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 1000) s;
+	SET hnsw.recall_target = 0.9;
+	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
+	RESET hnsw.recall_target;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> NULL LIMIT 1000) s;
 	SELECT count(*) FROM (SELECT 1 FROM T WHERE id < 50 AND id::text = '7' ORDER BY v <-> (SELECT v FROM T LIMIT 1)) s;
 	INSERT INTO T SELECT 5000 + id, v FROM T LIMIT 20;
