@@ -235,6 +235,8 @@ my $probe = q{
 	VACUUM T;
 	INSERT INTO T SELECT 7000 + id, v FROM T LIMIT 20;
 	SELECT count(*) FROM vectorext_index_stats('T_idx');
+	SELECT vectorext_prewarm('T_idx');
+	SELECT vectorext_calibrate('T_idx');
 };
 $node->safe_psql("postgres", "CREATE TABLE some_rows AS SELECT i AS id, vec(i, 8) AS v FROM generate_series(1, 300) i");
 damage_all($node, { h => [ $make, @meta, @pages, @nodes, @rows ], s => [ $sparse, @runs ], w => [ $wide, @base ], p => [ $packed, @packed ], a => [ $filtered, @attributes ] }, $probe);

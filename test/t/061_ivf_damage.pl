@@ -165,6 +165,8 @@ my $probe = q{
 	VACUUM T;
 	INSERT INTO T SELECT 7000 + id, v FROM T LIMIT 20;
 	SELECT count(*) FROM vectorext_index_stats('T_idx');
+	SELECT vectorext_prewarm('T_idx');
+	SELECT vectorext_calibrate('T_idx');
 };
 $node->safe_psql('postgres', 'CREATE TABLE some_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 150) i');
 $node->safe_psql('postgres', 'CREATE TABLE many_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 2400) i');
