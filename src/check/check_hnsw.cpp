@@ -2,6 +2,7 @@
 #include "check/check_hnsw.h"
 
 #include "codec/verify.h"
+#include "index/attribute_sketch.h"
 
 namespace vext::check {
 
@@ -64,9 +65,7 @@ void HnswCheck::check_meta() {
         error("the index is of other dimensions than its column");
     }
     if (meta.ef_construction < 4 || meta.ef_construction > 1000) error("ef_construction is out of range");
-    if (std::any_of(std::begin(meta.reserved), std::end(meta.reserved), [](uint32 x) { return x != 0; })) {
-        error("what is reserved is not zero");
-    }
+    if (meta.reserved != 0) error("what is reserved is not zero");
 }
 
 // ---- the first pass: slots by themselves
@@ -100,8 +99,17 @@ void HnswCheck::check_run_map(BlockNumber block, Page page) {
     if (wrong) findings_.add(Severity::error, block, 0, "the map of runs is not valid");
 }
 
+void HnswCheck::check_sketches(BlockNumber block, Page page) {
+    if (index_.layout.sketch_bytes == 0) return;
+    for (uint32 i = 0; i < index_.meta.attributes; i++) {
+        if (index::is_valid_sketch(hnsw::sketch_at(index_, page, i), nodes().per_page)) continue;
+        findings_.add(Severity::error, block, -1, "the sketch of an attribute is not valid");
+    }
+}
+
 void HnswCheck::check_node_page(BlockNumber block, Page page) {
     check_run_map(block, page);
+    check_sketches(block, page);
     for (uint32 i = page::first_entry(nodes()); i < nodes().per_page; i = page::next_entry(page, nodes(), i)) {
         SlotNumber number = nodes().number(block, i);
         uint8 state = check_node(page, i, number);
@@ -151,6 +159,9 @@ uint8 HnswCheck::check_node(Page page, uint32 slot, SlotNumber number) {
         warning(PageKind::nodes, number, "a live node without rows");
     }
     check_code(page, slot, number);
+    if (!is_dead && !hnsw::is_sketched(index_, page, slot)) {
+        error(PageKind::nodes, number, "the sketches of the page leave out a node");
+    }
     return is_dead ? uint8{dead} : static_cast<uint8>(live + node->level);
 }
 

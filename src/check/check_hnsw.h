@@ -58,6 +58,7 @@ private:
     void check_meta();
     void check_slots();
     void check_run_map(BlockNumber block, Page page);
+    void check_sketches(BlockNumber block, Page page);
     void check_node_page(BlockNumber block, Page page);
     uint8 check_node(Page page, uint32 slot, SlotNumber number);
     void check_code(Page page, uint32 slot, SlotNumber number);

@@ -39,9 +39,9 @@ bool Pages::check_frame(BlockNumber block, Page page, const SlotShape* shape) {
     if (tail->page_id != format::kPageId) return error("the page is none of this access method"), false;
     if (shape == nullptr) return error("the page is of an unknown kind"), false;
     if (block >= shape->block_limit()) error("the page lies behind the last slot number");
-    uint32 lower = header->pd_lower, slots = lower - page::kSlotAreaStart;
+    uint32 lower = header->pd_lower, slots = lower - shape->begin();
     if (header->pd_upper != header->pd_special) error("pd_upper is not where the slots end");
-    if (lower < page::kSlotAreaStart || lower > header->pd_upper || slots % shape->slot_bytes != 0 ||
+    if (lower < shape->begin() || lower > header->pd_upper || slots % shape->slot_bytes != 0 ||
         slots / shape->slot_bytes > shape->per_page) {
         error("pd_lower is not at the end of a slot");
     } else {

@@ -39,7 +39,8 @@ struct HnswMeta {
     BlockNumber free_large;        // as free_head: of nodes that take a large part of a page
     BlockNumber passed_last[kSlotKinds + 1];  // by PageKind - 1, then of large nodes: the last of a ring of pages that
                                               // were tried; 0: none
-    uint32 reserved[2];
+    uint32 sketch_bytes;           // of all attributes, at the beginning of each page of nodes
+    uint32 reserved;
     Attribute attribute[kMaxAttributes];
     Calibration calibration;
 };
@@ -67,6 +68,21 @@ struct HnswNode {
     uint16 null_attributes;  // of the row, a bit each
 };
 static_assert(sizeof(HnswNode) == 28 && std::is_trivially_copyable_v<HnswNode>);
+
+// The sketch of an attribute: a byte for each slot of the page follows, and zeros up to a multiple of 16. A value's
+// code is (value - base) >> shift. Those of free slots and dead nodes mean nothing.
+struct AttributeSketch {
+    int64 base;
+    uint32 changes;  // counts changes of base or shift, for who reads without a lock
+    uint8 shift;     // 0 to 63
+    uint8 reserved[3];
+};
+static_assert(sizeof(AttributeSketch) == 16 && std::is_trivially_copyable_v<AttributeSketch>);
+// The code of a node that must be looked at: its value is NULL, or it has postings.
+inline constexpr uint8 kSketchLook = 255;
+constexpr uint32 sketch_bytes(uint32 slots) {
+    return static_cast<uint32>(sizeof(AttributeSketch)) + (slots + 15) / 16 * 16;
+}
 
 // Nodes of sparse vectors differ in size: each is a run of slots of kGranule bytes, and its number is that of the
 // first. Slot 0 of such a page tells where runs start; each reaches up to the next, or to the end of the page. A free

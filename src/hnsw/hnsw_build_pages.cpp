@@ -109,8 +109,13 @@ void copy_row(const Placement& p, const uint32* row, SlotNumber* out) {
 BlockNumber write_nodes(const Writing& b, const Placement& p) {
     const HnswLayout& layout = b.index.layout;
     page::PageWriter writer{b.index.rel, layout.nodes};
+    BlockNumber block = InvalidBlockNumber;
     for (size_t i = 0; i < p.order.size(); i++) {
         uint32 id = p.order[i];
+        if (block != layout.nodes.block(p.numbers[id])) {
+            if (i > 0) sketch_nodes(b.index, writer.page());
+            block = layout.nodes.block(p.numbers[id]);
+        }
         auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.graph.code(id))));
         set_row(b.index, node, b.rows.new_row(b.rows.node_attributes, id, b.rows.tids[id]));
         node->flags = format::kSlotUsed;
@@ -129,6 +134,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
         }
         if ((i & 0xFFF) == 0) pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, static_cast<int64>(i));
     }
+    if (block != InvalidBlockNumber) sketch_nodes(b.index, writer.page());
     return writer.finish();
 }
 

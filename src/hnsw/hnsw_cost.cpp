@@ -33,9 +33,9 @@ struct Searches {
     double visits(double nodes) const {
         return nodes * node_cost() + basis.pages * (1 - std::exp(-nodes / basis.pages)) * basis.page_cost;
     }
-    // Nodes are tested in file order, without a pin; those that pass are scored.
+    // Nodes are tested in file order, page by page and without a pin; those that pass are scored.
     double sweep() const {
-        return basis.pages * basis.page_in_order_cost + basis.rows * 2 * cpu_operator_cost + basis.passing * node_cost();
+        return basis.pages * basis.page_in_order_cost + basis.rows * cpu_operator_cost + basis.passing * node_cost();
     }
     double up_to(double ef) const {
         double nodes = nodes_scored(basis.rows, m, ef);

@@ -10,7 +10,7 @@ namespace {
 bool farther_first(const Candidate& a, const Candidate& b) { return a.key > b.key; }
 
 // Of what a search of the graph takes to score a node: the test of a node in a sweep, and the score of one that passes.
-constexpr double kTestCost = 0.05;
+constexpr double kTestCost = 0.02;
 constexpr double kScoreCost = 0.5;
 // An index of more nodes than so many times the limit of scored ones is not gone through as a whole.
 constexpr double kSweepLimit = 100;
@@ -149,12 +149,15 @@ FilteredSearch::Way FilteredSearch::choose_way(uint64 limit) {
 }
 
 void FilteredSearch::sample() {
-    double live = 1;
+    double tested = 1;
+    BlockNumber step = 1 + blocks_ / kSampledBlocks;
     tested_.clear();
-    for (BlockNumber block = 1; block < blocks_; block += 1 + blocks_ / kSampledBlocks) {
-        live += static_cast<double>(store_.test_block(block, &tested_));
+    for (BlockNumber block = 1; block < blocks_; block += step) store_.prefetch_tests(block);
+    for (BlockNumber block = 1; block < blocks_; block += step) {
+        tested += static_cast<double>(store_.test_block(block, &tested_));
     }
-    share_of_all_ = (static_cast<double>(tested_.size()) + 1) / live;
+    store_.keep_passing(&tested_);
+    share_of_all_ = (static_cast<double>(tested_.size()) + 1) / tested;
 }
 
 // Rows that pass are elsewhere, behind many that do not: the search goes on among some of those that the sample found,
@@ -188,9 +191,8 @@ void FilteredSearch::come_back(uint64 limit) {
 
 // All nodes that were not scored yet, in file order. What it finds is exact, unless the limit ends it.
 void FilteredSearch::sweep(uint64 limit) {
-    constexpr uint32 kSlotsAhead = 32;
+    constexpr BlockNumber kAhead = 12;
     constexpr size_t kScoreTogether = 256;
-    BlockNumber ahead = 1 + kSlotsAhead / store_.index().layout.nodes.per_page;
     auto most = static_cast<uint64>(static_cast<double>(limit) * kOverLimit);
     struct {
         ArenaVec<Candidate>& found;
@@ -199,7 +201,7 @@ void FilteredSearch::sweep(uint64 limit) {
     tested_.clear();
     for (BlockNumber block = 1; block < blocks_ && store_.scored() < most; block++) {
         CHECK_FOR_INTERRUPTS();
-        store_.prefetch_tests(block + ahead);
+        store_.prefetch_tests(block + kAhead);
         store_.test_block(block, &tested_);
         if (tested_.size() >= kScoreTogether) score_tested(pool);
     }
@@ -212,6 +214,7 @@ void FilteredSearch::sweep(uint64 limit) {
 
 template <typename Pool>
 void FilteredSearch::score_tested(Pool& pool) {
+    store_.keep_passing(&tested_);
     size_t fresh = 0;
     for (SlotNumber node : tested_) {
         tested_[fresh] = node;

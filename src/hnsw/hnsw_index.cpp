@@ -1,6 +1,7 @@
 #include "hnsw/hnsw_index.h"
 
 #include "index/access_method.h"
+#include "index/attribute_sketch.h"
 #include "index/calibration.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
@@ -11,6 +12,32 @@ namespace {
 using format::HnswMeta;
 using format::PageKind;
 using page::make_shape;
+
+// Makes room for sketches in front of the nodes. On pages of runs there are none: of so many slots few begin a node.
+void add_sketches(HnswLayout& layout, uint32 attributes) {
+    SlotShape& nodes = layout.nodes;
+    if (nodes.runs || attributes == 0) return;
+    while (nodes.per_page > 0 &&
+           attributes * format::sketch_bytes(nodes.per_page) + nodes.per_page * nodes.slot_bytes > page::kSlotArea) {
+        nodes.per_page--;
+    }
+    layout.sketch_bytes = format::sketch_bytes(nodes.per_page);
+    nodes.front = attributes * layout.sketch_bytes;
+}
+
+// What a sketch is to know of the nodes of a page.
+struct NodeValues {
+    const HnswIndex& index;
+    Page page;
+    uint32 attribute;
+
+    index::SketchedValue operator()(uint32 slot) const {
+        const format::HnswNode* node = node_at(index, page, slot);
+        int64 value;
+        memcpy(&value, reinterpret_cast<const char*>(node + 1) + attribute * sizeof value, sizeof value);
+        return {is_live(node), (node->null_attributes >> attribute & 1) != 0 || node->posting != format::kNoSlot, value};
+    }
+};
 
 // The slots of an index with these parameters; nodes.per_page is 0 when not even one fits a page.
 HnswLayout make_layout(const codec::Codec* codec, uint32 dimensions, uint32 m, uint32 attributes) {
@@ -34,6 +61,7 @@ HnswLayout make_layout(const codec::Codec* codec, uint32 dimensions, uint32 m, u
         layout.nodes = page::kRunShape;
         if (page::kFirstRun + page::run_slots(inline_bytes) > layout.nodes.per_page) layout.nodes.per_page = 0;
     }
+    add_sketches(layout, attributes);
     layout.base_links = make_shape(PageKind::base_links, sizeof(format::HnswLinks) + 2 * m * sizeof(SlotNumber));
     layout.upper_links = make_shape(PageKind::upper_links, sizeof(format::HnswLinks) + m * sizeof(SlotNumber));
     layout.posting_entry_bytes = format::posting_entry_bytes(attributes);
@@ -59,6 +87,28 @@ const char* smaller_codec(const codec::Codec& codec) {
 }
 
 }  // namespace
+
+void sketch_node(const HnswIndex& index, Page page, uint32 slot) {
+    if (index.layout.sketch_bytes == 0) return;
+    for (uint32 i = 0; i < index.meta.attributes; i++) {
+        index::change_sketch(sketch_at(index, page, i), index.layout.nodes.per_page, slot, NodeValues{index, page, i});
+    }
+}
+
+void sketch_nodes(const HnswIndex& index, Page page) {
+    if (index.layout.sketch_bytes == 0) return;
+    for (uint32 i = 0; i < index.meta.attributes; i++) {
+        index::make_sketch(sketch_at(index, page, i), index.layout.nodes.per_page, NodeValues{index, page, i});
+    }
+}
+
+bool is_sketched(const HnswIndex& index, Page page, uint32 slot) {
+    if (index.layout.sketch_bytes == 0) return true;
+    for (uint32 i = 0; i < index.meta.attributes; i++) {
+        if (!index::is_sketched(sketch_at(index, page, i), slot, NodeValues{index, page, i}(slot))) return false;
+    }
+    return true;
+}
 
 HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     HnswIndex index{};
@@ -90,6 +140,7 @@ HnswIndex describe_new_index(Relation rel, const HnswOptions& options) {
     meta.slot_bytes = index.layout.nodes.slot_bytes;
     meta.slots_per_page = static_cast<uint16>(index.layout.nodes.per_page);
     meta.links_inline = index.layout.links_inline;
+    meta.sketch_bytes = index.layout.nodes.front;
     meta.entry = format::kNoSlot;
     meta.codec_block = InvalidBlockNumber;
     meta.salt = pg_prng_uint32(&pg_global_prng_state);
@@ -118,7 +169,7 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     index->layout = make_layout(index->codec, meta.dimensions, meta.m, meta.attributes);
     const SlotShape& nodes = index->layout.nodes;
     if (nodes.per_page == 0 || meta.slot_bytes != nodes.slot_bytes || meta.slots_per_page != nodes.per_page ||
-        meta.links_inline != index->layout.links_inline) {
+        meta.links_inline != index->layout.links_inline || meta.sketch_bytes != nodes.front) {
         return "Its slots have another layout.";
     }
     if (!index::has_attributes(rel, meta.attribute, meta.attributes)) {

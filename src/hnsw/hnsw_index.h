@@ -32,6 +32,7 @@ struct HnswLayout {
     bool links_inline;
     uint32 attribute_bytes;  // of a row
     uint32 posting_entry_bytes, posting_capacity;
+    uint32 sketch_bytes;  // of one attribute on a page of nodes; 0: there are no sketches
     SlotShape nodes, base_links, upper_links, postings;
 };
 
@@ -132,6 +133,22 @@ void set_row(const HnswIndex& index, Holder* holder, const NewRow& row) {
     holder->tid = row.tid;
     holder->null_attributes = row.attributes.nulls;
     memcpy(static_cast<void*>(holder + 1), row.attributes.values, index.layout.attribute_bytes);
+}
+// The sketch of an attribute.
+inline format::AttributeSketch* sketch_at(const HnswIndex& index, Page page, uint32 attribute) {
+    return reinterpret_cast<format::AttributeSketch*>(static_cast<char*>(page) + page::kSlotAreaStart +
+                                                      attribute * index.layout.sketch_bytes);
+}
+// To be called when the row or the postings of a node have changed, on the page that is about to be written; where all are
+// new, for none of them.
+void sketch_node(const HnswIndex& index, Page page, uint32 slot);
+void sketch_nodes(const HnswIndex& index, Page page);
+// Whether the sketches of a page lead to the row and the postings of a live node.
+bool is_sketched(const HnswIndex& index, Page page, uint32 slot);
+// The first chunk of a node becomes this one.
+inline void set_posting(const HnswIndex& index, Page page, uint32 slot, SlotNumber chunk) {
+    node_at(index, page, slot)->posting = chunk;
+    sketch_node(index, page, slot);
 }
 inline bool is_live(const format::HnswNode* node) {
     return (node->flags & (format::kSlotUsed | format::kNodeDead)) == format::kSlotUsed;

@@ -146,6 +146,7 @@ bool HnswInserter::add_row(SlotNumber number, const uint8* code, const NewRow& r
             page::PageChange record{index_.rel, index_.logged};
             Page page = record.add(pin.buffer());
             set_row(index_, node_at(index_, page, nodes.slot(number)), row);
+            sketch_node(index_, page, nodes.slot(number));
             record.finish();
             return true;
         }
@@ -192,7 +193,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, const NewRo
     if (ConditionalLockBuffer(pin.buffer())) {
         HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         bool first = is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head;
-        if (first) node_at(index_, claim.record.add(pin.buffer()), nodes.slot(number))->posting = claim.number;
+        if (first) set_posting(index_, claim.record.add(pin.buffer()), nodes.slot(number), claim.number);
         if (first) claim.publish();
         LockBuffer(pin.buffer(), BUFFER_LOCK_UNLOCK);
         if (first) return true;
@@ -206,8 +207,7 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, const NewRo
         ours = still_owns(number, PageKind::postings, claim.number);
         if (ours && is_this_node(index_, pin.page(), nodes.slot(number), code) && node->posting == head) {
             page::PageChange record{index_.rel, index_.logged};
-            Page page = record.add(pin.buffer());
-            node_at(index_, page, nodes.slot(number))->posting = claim.number;
+            set_posting(index_, record.add(pin.buffer()), nodes.slot(number), claim.number);
             record.finish();
             done = true;
         }
@@ -258,6 +258,7 @@ SlotNumber HnswInserter::write_node(const uint8* code, const NewRow& row, int le
         node->link_count = static_cast<uint16>(links.count);
         memcpy(inline_links(index_, node), links.nodes, links.count * sizeof(SlotNumber));
     }
+    sketch_node(index_, claim.page, index_.layout.nodes.slot(claim.number));
     claim.publish();
     if (!index_.layout.links_inline) write_base_row(claim.number);
     return claim.number;

@@ -158,6 +158,7 @@ bool try_page(const HnswIndex& index, PageKind kind, BlockNumber block, uint32 n
         Page copy = claim->record.add(buffer);
         if (!shape.runs) page::cover_slot(copy, shape, found);
         claim->buffer = buffer;
+        claim->page = copy;
         if (shape.runs) begin_run(copy, shape, found, need);
         claim->slot = page::slot_at(copy, shape, found);
         claim->number = shape.number(block, found);

@@ -13,6 +13,7 @@ namespace vext::hnsw {
 struct SlotClaim {
     page::PageChange record;
     Buffer buffer;
+    Page page;  // as it will be
     char* slot;
     SlotNumber number;
 

@@ -167,9 +167,10 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     out.add("pages of postings", s.pages[3]);
     out.add("empty pages", s.empty_pages);
     out.add("bytes per row", pages * BLCKSZ, s.rows);
-    uint64 attributes = s.live * index.layout.attribute_bytes;
+    uint64 attributes = s.live * index.layout.attribute_bytes, sketches = s.pages[0] * index.layout.nodes.front;
+    parts += sketches;
     out.add("bytes per row: codes", s.code_bytes - std::min(s.code_bytes, attributes), s.rows);
-    out.add("bytes per row: attributes", attributes, s.rows);
+    out.add("bytes per row: attributes", attributes + sketches, s.rows);
     out.add("bytes per row: links", s.base_link_bytes, s.rows);
     out.add("bytes per row: upper levels", s.upper_bytes, s.rows);
     out.add("bytes per row: postings", s.posting_bytes, s.rows);

@@ -14,7 +14,7 @@ void HnswStore::prefetch_links(SlotNumber number, int level) {
     reader_.prefetch_pin(nodes.block(number));
     const char* page = reader_.guess(nodes.block(number));
     if (page == nullptr) return;
-    const char* slot = page + page::kSlotAreaStart + nodes.slot(number) * nodes.slot_bytes;
+    const char* slot = page + nodes.begin() + nodes.slot(number) * nodes.slot_bytes;
     uint32 from = index_.layout.links_offset, to = nodes.runs ? index_.layout.code_offset : nodes.slot_bytes;
     for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
 }
@@ -90,21 +90,16 @@ bool HnswStore::chain_passes(SlotNumber chunk, SlotNumber number) {
 }
 
 void HnswStore::prefetch_tests(BlockNumber block) {
-    const SlotShape& nodes = index_.layout.nodes;
+    reader_.prefetch_pin(block);
     const char* page = reader_.guess(block);
-    if (page == nullptr || nodes.runs) return;
-    uint32 last = static_cast<uint32>(sizeof(HnswNode)) + index_.layout.attribute_bytes - 1;
-    const char* slot = page + page::kSlotAreaStart;
-    for (uint32 i = 0; i < nodes.per_page; i++, slot += nodes.slot_bytes) {
-        __builtin_prefetch(slot);
-        if (reinterpret_cast<uintptr_t>(slot) % kCacheLine + last >= kCacheLine) __builtin_prefetch(slot + last);
-    }
+    if (page == nullptr) return;
+    uint32 end = index_.layout.nodes.begin() + static_cast<uint32>(sizeof(HnswNode));
+    for (uint32 at = 0; at < end; at += kCacheLine) __builtin_prefetch(page + at);
 }
 
 size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
     const SlotShape& nodes = index_.layout.nodes;
     auto* at = const_cast<char*>(page);
-    if (!nodes.runs && filter_ != nullptr) return test_slots(at, block, passing);
     size_t live = 0;
     for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(at, nodes, i)) {
         const HnswNode* node = node_at(index_, at, i);
@@ -116,47 +111,93 @@ size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32
     return live;
 }
 
-// The same without branches that depend on what most nodes hold.
-size_t HnswStore::test_slots(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
-    const uint32 bytes = index_.layout.nodes.slot_bytes, count = index_.layout.nodes.per_page;
-    const index::AttributeFilter::First first = filter_->first();
-    SlotNumber number = index_.layout.nodes.number(block, 0);
-    const char* slot = page + page::kSlotAreaStart;
-    size_t live = 0, begin = passing->size(), end = begin;
-    passing->resize_uninitialized(begin + count);
-    for (uint32 i = 0; i < count; i++, number++, slot += bytes) {
-        auto* node = reinterpret_cast<const HnswNode*>(slot);
-        bool lives = is_live(node), more = node->posting != kNoSlot;
-        bool maybe = first.passes(node + 1, node->null_attributes) || more;
-        live += lives;
-        (*passing)[end] = number;
-        if (!first.all || more) maybe = maybe && lives && node_passes(node, number);
-        end += lives && maybe;
+// What the sketches let through, and asks for it.
+void HnswStore::test_sketches(const char* page, BlockNumber block, const char* sketches, ArenaVec<uint32>* passing) {
+    const SlotShape& nodes = index_.layout.nodes;
+    constexpr uint32 kWord = sizeof(uint64);
+    uint8 hits[page::kSlotArea / sizeof(HnswNode) + 16];
+    filter_->sketched(sketches, index_.layout.sketch_bytes, nodes.per_page, hits);
+    for (uint32 i = 0; i < nodes.per_page; i += kWord) {
+        uint64 any;
+        memcpy(&any, hits + i, kWord);
+        for (uint32 slot = i; any != 0 && slot < std::min(i + kWord, nodes.per_page); slot++) {
+            if (hits[slot] == 0) continue;
+            const char* node = page + nodes.begin() + slot * nodes.slot_bytes;
+            __builtin_prefetch(node);
+            __builtin_prefetch(node + index_.layout.code_offset - 1);
+            passing->push_back(nodes.number(block, slot));
+        }
     }
-    passing->resize_uninitialized(end);
-    return live;
 }
 
-// Without a pin where a hint says that the page is in memory: the mark of its first node tells, before and after.
+// Copies the sketches that the filter needs off a page that is not locked. False: it may have been changing. Who changes it
+// holds its lock from before the first byte till after the last: if nobody does, before and after, and the heads are what
+// they were before, nobody did.
+bool HnswStore::copy_sketches(const char* page, BlockNumber block, char* copy) {
+    const size_t stride = index_.layout.sketch_bytes;
+    constexpr size_t kHead = sizeof(format::AttributeSketch);
+    const char* sketches = page + page::kSlotAreaStart;
+    auto each = [&](auto use) {
+        for (uint32 left = filter_->tested(); left != 0; left &= left - 1) {
+            size_t at = static_cast<size_t>(__builtin_ctz(left)) * stride;
+            use(copy + at, sketches + at);
+        }
+    };
+    each([](char* to, const char* from) { memcpy(to, from, kHead); });
+    pg_read_barrier();
+    if (reader_.is_locked(block)) return false;
+    pg_read_barrier();
+    each([&](char* to, const char* from) { memcpy(to + kHead, from + kHead, stride - kHead); });
+    pg_read_barrier();
+    bool same = !reader_.is_locked(block);
+    pg_read_barrier();
+    each([&](char* to, const char* from) { same = same && memcmp(to, from, kHead) == 0; });
+    return same;
+}
+
+// The mark of a page's first node tells whether the page is where a hint says.
+bool HnswStore::has_mark(const char* page, BlockNumber block) {
+    const SlotShape& nodes = index_.layout.nodes;
+    uint32 first = page::first_entry(nodes);
+    const volatile uint32* mark = &node_at(index_, const_cast<char*>(page), first)->mark;
+    return *mark == mark_of(index_, nodes.number(block, first));
+}
+
+// Without a pin where a hint says that the page is in memory.
 size_t HnswStore::test_block(BlockNumber block, ArenaVec<uint32>* passing) {
     const SlotShape& nodes = index_.layout.nodes;
     const char* page = lock_codes_ ? nullptr : reader_.guess(block);
-    if (page != nullptr) {
-        uint32 first = page::first_entry(nodes), mark = mark_of(index_, nodes.number(block, first));
-        const volatile uint32* seen = &node_at(index_, const_cast<char*>(page), first)->mark;
-        size_t before = passing->size();
-        if (*seen == mark) {
-            size_t live = test_page(page, block, passing);
-            pg_read_barrier();
-            if (*seen == mark) return live;
-            passing->resize_uninitialized(before);
+    bool sketches = index_.layout.sketch_bytes != 0;
+    if (page != nullptr && has_mark(page, block)) {
+        char copy[page::kSlotArea];
+        size_t before = passing->size(), tested = nodes.per_page;
+        bool sound = !sketches || copy_sketches(page, block, copy);
+        if (!sketches) tested = test_page(page, block, passing);
+        pg_read_barrier();
+        if (sound && has_mark(page, block)) {
+            if (sketches) test_sketches(page, block, copy, passing);
+            return tested;
         }
+        passing->resize_uninitialized(before);
     }
     Buffer buffer = reader_.pin_if(block, nodes);
     if (buffer == InvalidBuffer) return 0;
     pg::Pin pin{buffer};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
-    return test_page(static_cast<const char*>(pin.page()), block, passing);
+    page = static_cast<const char*>(pin.page());
+    if (!sketches) return test_page(page, block, passing);
+    test_sketches(page, block, page + page::kSlotAreaStart, passing);
+    return nodes.per_page;
+}
+
+void HnswStore::keep_passing(ArenaVec<uint32>* nodes) {
+    if (index_.layout.sketch_bytes == 0) return;
+    size_t kept = 0;
+    for (SlotNumber node : *nodes) {
+        (*nodes)[kept] = node;
+        kept += may_pass(node);
+    }
+    nodes->resize_uninitialized(kept);
 }
 
 bool HnswStore::find_row(SlotNumber node, int level, LinkRow* row) {

@@ -67,8 +67,10 @@ public:
     // Asks for what test_block() reads, of a block that will be tested soon.
     void prefetch_tests(BlockNumber block);
     // Appends the nodes of a block that may have a row that passes: those of all such rows that a snapshot taken before
-    // may see. Gives how many are live.
+    // may see, and where there are sketches others too. Gives of how many.
     size_t test_block(BlockNumber block, ArenaVec<uint32>* passing);
+    // Leaves of what test_block() gave those that may_pass().
+    void keep_passing(ArenaVec<uint32>* nodes);
 
     codec::Key key_of(const uint8* code) const {
         codec::Key key;
@@ -139,7 +141,9 @@ public:
 private:
     bool chain_passes(SlotNumber chunk, SlotNumber node);
     size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
-    size_t test_slots(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
+    bool has_mark(const char* page, BlockNumber block);
+    bool copy_sketches(const char* page, BlockNumber block, char* copy);
+    void test_sketches(const char* page, BlockNumber block, const char* sketches, ArenaVec<uint32>* passing);
 
     static uint32 usual_bytes(const HnswIndex& index) {
         constexpr uint32 kUsualSparseCode = 256;  // 60 to 80 elements
@@ -151,8 +155,7 @@ private:
         const SlotShape& nodes = index_.layout.nodes;
         const char* page = reader_.guess(nodes.block(number));
         if (page == nullptr) return nullptr;
-        return reinterpret_cast<const format::HnswNode*>(page + page::kSlotAreaStart +
-                                                         nodes.slot(number) * nodes.slot_bytes);
+        return reinterpret_cast<const format::HnswNode*>(page + nodes.begin() + nodes.slot(number) * nodes.slot_bytes);
     }
 
     // Whether a code that says itself how long it is ends on its page.

@@ -66,7 +66,7 @@ bool drop_first_chunk(Vacuum& v, SlotNumber node_number) {
         GenericXLogState* record = GenericXLogStart(v.index.rel);
         Page page = GenericXLogRegisterBuffer(record, pin.buffer(), 0);
         HnswPosting* posting = posting_at(shape, GenericXLogRegisterBuffer(record, chunk_pin.buffer(), 0), head);
-        node_at(v.index, page, nodes.slot(node_number))->posting = posting->next;
+        set_posting(v.index, page, nodes.slot(node_number), posting->next);
         free_posting(posting);
         GenericXLogFinish(record);
     }

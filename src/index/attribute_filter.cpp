@@ -4,6 +4,7 @@
 
 #include "format/ivf_format.h"
 #include "index/attribute_place.h"
+#include "index/attribute_sketch.h"
 
 namespace vext::index {
 
@@ -224,8 +225,70 @@ uint32 AttributeFilter::passing(const char* columns, uint32 rows) const {
     return rows;
 }
 
+namespace {
+
+using Bytes = uint8 __attribute__((vector_size(16)));
+
+Bytes load(const uint8* from) {
+    Bytes bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return bytes;
+}
+
+// Which of 16 codes are among these; not those that say "look".
+Bytes within(Bytes codes, SketchCodes range) {
+    Bytes first{}, width{};
+    first += range.first;
+    width += static_cast<uint8>(range.last - range.first);
+    return range.first > range.last ? Bytes{} : reinterpret_cast<Bytes>(codes - first <= width);
+}
+
+Bytes look(Bytes codes) { return reinterpret_cast<Bytes>(codes == (Bytes{} + format::kSketchLook)); }
+
+// hits &= test(codes), 16 at a time.
+template <typename TestCodes>
+void narrow(const AttributeSketch* sketch, uint32 slots, uint8* hits, TestCodes test) {
+    for (uint32 i = 0; i < slots; i += sizeof(Bytes)) {
+        Bytes kept = load(hits + i) & test(load(codes_of(sketch) + i));
+        memcpy(hits + i, &kept, sizeof kept);
+    }
+}
+
+const AttributeSketch* nth_sketch(const char* sketches, size_t stride, uint32 n) {
+    return reinterpret_cast<const AttributeSketch*>(sketches + n * stride);
+}
+
+}  // namespace
+
+void AttributeFilter::sketched(const char* sketches, size_t stride, uint32 slots, uint8* hits) const {
+    memset(hits, 0xFF, (slots + sizeof(Bytes) - 1) / sizeof(Bytes) * sizeof(Bytes));
+    for (uint32 wanted = wanted_nulls_; wanted != 0; wanted &= wanted - 1) {
+        narrow(nth_sketch(sketches, stride, static_cast<uint32>(__builtin_ctz(wanted))), slots, hits, look);
+    }
+    for (const Range& r : ranges_) {
+        const AttributeSketch* sketch = nth_sketch(sketches, stride, r.attribute);
+        SketchCodes codes = sketch_codes(*sketch, static_cast<int64>(r.low), static_cast<int64>(r.low + r.width));
+        narrow(sketch, slots, hits, [&](Bytes c) { return within(c, codes) | look(c); });
+    }
+    for (const Test& test : tests_) {
+        if (test.what == Test::What::among && test.end - test.begin <= kFew) {
+            sketched_members(test, nth_sketch(sketches, stride, test.attribute), slots, hits);
+        }
+    }
+}
+
+void AttributeFilter::sketched_members(const Test& test, const AttributeSketch* sketch, uint32 slots, uint8* hits) const {
+    SketchCodes codes[kFew];
+    size_t count = 0;
+    for (uint32 m = test.begin; m < test.end; m++) codes[count++] = sketch_codes(*sketch, members_[m], members_[m]);
+    narrow(sketch, slots, hits, [&](Bytes c) {
+        Bytes any = look(c);
+        for (size_t i = 0; i < count; i++) any |= within(c, codes[i]);
+        return any;
+    });
+}
+
 bool AttributeFilter::passes_tests(const void* values, size_t stride) const {
-    constexpr uint32 kFew = 8;
     for (const Test& test : tests_) {
         int64 value = value_at(values, test.attribute, stride);
         const int64* begin = members_.data() + test.begin;

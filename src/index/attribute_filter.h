@@ -5,6 +5,7 @@
 
 #include "pg/postgres.h"
 
+#include "format/hnsw_format.h"
 #include "index/attributes.h"
 #include "pg/arena.h"
 
@@ -36,31 +37,19 @@ public:
     // Not to be asked where never().
     uint32 passing(const char* columns, uint32 rows) const;
 
-    // For many rows in turn: what most filters are, one range of one attribute, without a loop.
-    struct First {
-        uint64 low, width;
-        uint32 offset;
-        uint16 tested_nulls, wanted_nulls;
-        bool all;  // there is nothing more to test
-
-        bool passes(const void* values, uint16 nulls) const {
-            uint64 value;
-            memcpy(&value, static_cast<const char*>(values) + offset, sizeof value);
-            return (nulls & tested_nulls) == wanted_nulls && value - low <= width;
-        }
-    };
-    First first() const {
-        if (ranges_.size() == 0) return {0, ~uint64{0}, 0, tested_nulls_, wanted_nulls_, tests_.size() == 0};
-        const Range& r = ranges_[0];
-        return {r.low, r.width, r.attribute * static_cast<uint32>(sizeof(int64)), tested_nulls_, wanted_nulls_,
-                ranges_.size() == 1 && tests_.size() == 0};
-    }
+    // The attributes that are tested, a bit each.
+    uint32 tested() const { return tested_nulls_; }
+    // Of the slots of a page, those that may have a row that passes: hits[slot] is not 0. Attribute i has its sketch at
+    // sketches + i * stride. `hits` has room for the slots rounded up to a multiple of 16.
+    void sketched(const char* sketches, size_t stride, uint32 slots, uint8* hits) const;
 
 private:
     struct Range {
         uint64 low, width;
         uint32 attribute;
     };
+    // So many members are tried one by one.
+    static constexpr uint32 kFew = 8;
     // Against members [begin, end).
     struct Test {
         enum class What : uint8 { among, all_bits, any_bits } what;
@@ -77,6 +66,7 @@ private:
         return value;
     }
     bool passes_tests(const void* values, size_t stride) const;
+    void sketched_members(const Test& test, const format::AttributeSketch* sketch, uint32 slots, uint8* hits) const;
     void add_key(Column& column, AttributeCoder& coder, const ScanKeyData& key);
     void add_comparison(Column& column, AttributeCoder& coder, const ScanKeyData& key);
     void add_array_test(Column& column, AttributeCoder& coder, const ScanKeyData& key);

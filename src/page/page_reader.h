@@ -69,6 +69,11 @@ public:
         return GetBufferDescriptor(hint.buffer - 1)->tag.blockNum == block;
     }
 
+    // Whether somebody holds a lock of the page that guess() gave: it may be changing.
+    bool is_locked(BlockNumber block) {
+        return pg::is_locked(BufferDescriptorGetContentLock(GetBufferDescriptor(hint_of(block).buffer - 1)));
+    }
+
     // Whether it was there, as far as this backend saw, or is on its way.
     bool was_near(BlockNumber block) {
         BufferHints::Hint hint = hint_of(block);

@@ -53,6 +53,9 @@ public:
         return slot;
     }
 
+    // That of the last slot.
+    Page page() const { return BufferGetPage(buffer_); }
+
     // Gives the last page when it has room left for others to take, marked as listed; else InvalidBlockNumber.
     BlockNumber finish() {
         bool has_room = buffer_ != InvalidBuffer && used_ < shape_.per_page && format::takes_slots(shape_.kind);

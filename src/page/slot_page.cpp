@@ -7,7 +7,7 @@ namespace vext::page {
 void init_page(Page page, const SlotShape& shape, uint32 slots) {
     PageInit(page, BLCKSZ, sizeof(PageTail));
     auto* header = reinterpret_cast<PageHeader>(page);
-    header->pd_lower = static_cast<LocationIndex>(kSlotAreaStart + slots * shape.slot_bytes);
+    header->pd_lower = static_cast<LocationIndex>(shape.begin() + slots * shape.slot_bytes);
     PageTail* tail = tail_of(page);
     tail->next_free = InvalidBlockNumber;
     tail->kind = static_cast<uint16>(shape.kind);

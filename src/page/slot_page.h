@@ -18,10 +18,12 @@ struct SlotShape {
     uint32 slot_bytes;
     uint32 per_page;
     bool runs = false;  // what is stored takes several slots in a row: run_page.h
+    uint32 front = 0;   // bytes in front of the first slot, for what a page says of all its slots
 
     BlockNumber block(SlotNumber n) const { return n / per_page; }
     uint32 slot(SlotNumber n) const { return n % per_page; }
     SlotNumber number(BlockNumber block, uint32 slot) const { return block * per_page + slot; }
+    uint32 begin() const;  // of the first slot, on the page
     // Blocks at and above this one have no slot numbers left.
     BlockNumber block_limit() const { return (format::kNoSlot - per_page) / per_page; }
 };
@@ -29,6 +31,8 @@ struct SlotShape {
 inline constexpr uint32 kSlotAlignment = 8;
 inline constexpr uint32 kSlotAreaStart = MAXALIGN(SizeOfPageHeaderData);
 inline constexpr uint32 kSlotArea = BLCKSZ - kSlotAreaStart - MAXALIGN(sizeof(PageTail));
+
+inline uint32 SlotShape::begin() const { return kSlotAreaStart + front; }
 
 // A shape with as many slots as fit; per_page is 0 when not even one does.
 inline SlotShape make_shape(PageKind kind, size_t bytes) {
@@ -39,7 +43,7 @@ inline SlotShape make_shape(PageKind kind, size_t bytes) {
 inline PageTail* tail_of(Page page) { return reinterpret_cast<PageTail*>(PageGetSpecialPointer(page)); }
 
 inline char* slot_at(Page page, const SlotShape& shape, uint32 slot) {
-    return static_cast<char*>(page) + kSlotAreaStart + slot * shape.slot_bytes;
+    return static_cast<char*>(page) + shape.begin() + slot * shape.slot_bytes;
 }
 
 // An empty page of a shape, with this many slots in front of pd_lower. Generic WAL zeroes what is between it and
@@ -50,7 +54,7 @@ inline void init_page(Page page, const SlotShape& shape) { init_page(page, shape
 // Moves pd_lower past a slot that is about to be used.
 inline void cover_slot(Page page, const SlotShape& shape, uint32 slot) {
     auto* header = reinterpret_cast<PageHeader>(page);
-    uint32 end = kSlotAreaStart + (slot + 1) * shape.slot_bytes;
+    uint32 end = shape.begin() + (slot + 1) * shape.slot_bytes;
     if (header->pd_lower < end) header->pd_lower = static_cast<LocationIndex>(end);
 }
 

@@ -45,6 +45,13 @@ inline void extend_fork_to(Relation rel, ForkNumber fork, BlockNumber blocks) {
 #endif
 }
 
+// Whether anybody holds a lock, shared or exclusive. The server keeps both in the low bits of one word (25 of them before
+// 18, 19 since), and its flags in the highest.
+inline bool is_locked(LWLock* lock) {
+    constexpr uint32 kHolders = (uint32{1} << 25) - 1;
+    return (pg_atomic_read_u32(&lock->state) & kHolders) != 0;
+}
+
 // How many parallel workers the planner grants to the build of an index; newer servers ask it before they call the
 // access method, if that says that it can use them.
 inline int planned_build_workers(Relation heap, Relation index, const IndexInfo* info) {

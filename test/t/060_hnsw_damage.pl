@@ -16,7 +16,7 @@ my $none = 0xFFFFFFFF;
 # ---- where things are
 sub slot_bytes { my ($f) = @_; return get($f, META + 24, 'V'); }
 sub per_page { my ($f) = @_; return get($f, META + 28, 'v'); }
-sub node_at { my ($f, $number) = @_; return block_of(int($number / per_page($f))) + 24 + $number % per_page($f) * slot_bytes($f); }
+sub node_at { my ($f, $number) = @_; return block_of(int($number / per_page($f))) + 24 + get($f, META + 88, 'V') + $number % per_page($f) * slot_bytes($f); }
 sub numbers
 {
 	my ($f) = @_;
@@ -48,10 +48,13 @@ sub slot_at
 	}
 	die "no slot of kind $kind";
 }
+sub first_sketch { my ($f) = @_; return block_of((pages_of($f, 1))[0]) + 24; }
+sub second_sketch { my ($f) = @_; return first_sketch($f) + get($f, META + 88, 'V') / get($f, META + 15, 'C'); }
 # The first page of a kind that is in no list.
 sub page_of { my ($f, $kind) = @_; return block_of((grep { get($f, block_of($_) + 8190, 'C') == 0 } pages_of($f, $kind))[0]); }
 
 sub at_node { my ($offset, $as, $value, $level) = @_; return sub { my ($f) = @_; put($f, live_at($f, $level) + $offset, $as, $value) }; }
+sub at_sketch { my ($offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, first_sketch($f) + $offset, $as, $value) }; }
 sub at_slot { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, slot_at($f, $kind) + $offset, $as, $value) }; }
 sub at_page { my ($kind, $offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, page_of($f, $kind) + $offset, $as, $value) }; }
 
@@ -81,6 +84,7 @@ my @meta = (
 	[ 'passed pages of nodes', at_meta(68, 'V', 5000), qr/nodes, leads to no page of its kind/ ],
 	[ 'passed pages of links', at_meta(76, 'V', 1), qr/upper_links, leads to no page of its kind/ ],
 	[ 'passed large nodes', at_meta(84, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
+	[ 'sketch_bytes', at_meta(88, 'V', 16), qr/another layout/ ],
 	[ 'reserved', at_meta(92, 'V', 1), qr/reserved is not zero/ ],
 	[ 'free_large', at_meta(64, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
 	calibrations(),
@@ -216,6 +220,13 @@ my @attributes = (
 	[ 'number', at_node(28, 'Q', 999999), qr/column 2 is not that of row/ ],
 	[ 'hash', at_node(36, 'Q', 1), qr/column 3 is not that of row/ ],
 	[ 'null', at_node(26, 'v', 1), qr/column 2 is not that of row/ ],
+	[ 'sketch: base', at_sketch(0, 'Q', 1 << 40), qr/leave out a node/ ],
+	[ 'sketch: shift', at_sketch(12, 'C', 77), qr/sketch of an attribute is not valid/ ],
+	[ 'sketch: a smaller shift', sub { my ($f) = @_; my $at = second_sketch($f) + 12; put($f, $at, 'C', get($f, $at, 'C') - 1) }, qr/leave out a node/ ],
+	[ 'sketch: reserved', at_sketch(13, 'C', 1), qr/sketch of an attribute is not valid/ ],
+	[ 'sketch: code', sub { my ($f) = @_; my $n = live($f, 0); put($f, block_of(int($n / per_page($f))) + 24 + 16 + $n % per_page($f), 'C', 253) }, qr/leave out a node/ ],
+	[ 'sketch: code of a node with further rows', sub { my ($f) = @_; my $n = some($f, sub { get($f, $_ + 6, 'C') == 1 && get($f, $_ + 20, 'V') != $none }); put($f, block_of(int($n / per_page($f))) + 24 + 16 + $n % per_page($f), 'C', 0) }, qr/leave out a node/ ],
+	[ 'sketch: behind the last code', sub { my ($f) = @_; put($f, second_sketch($f) - 1, 'C', 1) }, qr/sketch of an attribute is not valid/ ],
 	[ 'of a further row', sub { my ($f) = @_; put($f, slot_at($f, 4) + 12 + 8, 'Q', 999999) }, qr/column 2 is not that of row/ ],
 );
 
