@@ -16,9 +16,9 @@ const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
            (ItemPointerGetOffsetNumberNoCheck(&tid) - 1) * sizeof(ItemIdData);
 }
 
-bool within_page(const ItemPointerData& tid) {
+bool may_be_row(const ItemPointerData& tid) {
     OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
-    return offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage;
+    return ItemPointerGetBlockNumberNoCheck(&tid) != InvalidBlockNumber && offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage;
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ HeapAhead::HeapAhead(Relation heap) : heap_(heap) {
 }
 
 Buffer HeapAhead::announce(const ItemPointerData& tid) const {
-    if (heap_ == nullptr || !within_page(tid)) return InvalidBuffer;
+    if (heap_ == nullptr || !may_be_row(tid)) return InvalidBuffer;
     Buffer buffer = PrefetchBuffer(heap_, MAIN_FORKNUM, ItemPointerGetBlockNumberNoCheck(&tid)).recent_buffer;
 #ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
     if (buffer > InvalidBuffer) {

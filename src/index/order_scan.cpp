@@ -76,4 +76,14 @@ OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 di
     return {query.elements, every_row, target.has_range, target.radius};
 }
 
+void check_row_pointer(IndexScanDesc scan, const ItemPointerData& tid) {
+    BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
+    OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
+    if (block != InvalidBlockNumber && offset != InvalidOffsetNumber) return;
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("index \"%s\" is corrupted: a pointer to row (%u,%u)", RelationGetRelationName(scan->indexRelation), block,
+                   offset),
+            errhint("REINDEX the index."));
+}
+
 }  // namespace vext::index

@@ -70,7 +70,7 @@ sub pages_of
 }
 
 # damage_all($node, { name of a fixture => [ SQL that makes table T and index T_idx, damages ] }): a damage is [ what it
-# is, sub that changes the file, pattern that one of the checker's findings matches ].
+# is, sub that changes the file, pattern that one of the checker's findings matches, and perhaps one for what the probe is told ].
 # `probe` is SQL that searches, inserts, deletes and vacuums a table T.
 sub damage_all
 {
@@ -83,7 +83,7 @@ sub damage_all
 		foreach my $d ([ 'nothing', sub { }, undef ], @damages)
 		{
 			my $table = $fixture . scalar(@cases);
-			push @cases, { table => $table, name => "$fixture: $d->[0]", change => $d->[1], pattern => $d->[2] };
+			push @cases, { table => $table, name => "$fixture: $d->[0]", change => $d->[1], pattern => $d->[2], said => $d->[3] };
 			(my $sql = $make) =~ s/\bT(_idx)?\b/$table . ($1 \/\/ '')/ge;
 			$script .= "$sql;\n";
 		}
@@ -139,6 +139,7 @@ sub judge
 	my @errors = grep { /(ERROR|FATAL|PANIC):|server closed|connection to server/ } split /\n/, $used;
 	my @bad = grep { !/XX00[12]:|returned tuples in wrong order/ } @errors;
 	is(join("\n", @bad), '', "$case->{name}: used without harm");
+	like($used, $case->{said}, "$case->{name}: told") if $case->{said};
 	my $hints = () = $used =~ /REINDEX the index/g;
 	my $ours = grep { /XX002:/ } @errors;
 	cmp_ok($hints, '>=', $ours, "$case->{name}: the errors say what to do") if $ours > 0;

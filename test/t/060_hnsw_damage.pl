@@ -107,6 +107,7 @@ my @pages = (
 );
 my @nodes = (
 	[ 'tid', at_node(4, 'v', 0), qr/live node without rows|not in the index/ ],
+	[ 'tid of a page to be added', at_node(0, 'V', 0xFFFFFFFF), qr/in the index, but not in the table/, qr/pointer to row \(4294967295,/ ],
 	[ 'tid of no row', at_node(0, 'V', 0x00800000), qr/in the index, but not in the table/ ],
 	[ 'tid of another', sub { my ($f) = @_; put($f, live_at($f, 0) + 4, 'v', get($f, live_at($f, 1) + 4, 'v')) }, qr/in the index twice/ ],
 	[ 'flags', at_node(6, 'C', 6), qr/impossible flags/ ],
@@ -151,7 +152,7 @@ my @rows = (
 	[ 'postings: count', at_slot(4, 9, 'C', 99), qr/too long/ ],
 	[ 'postings: uniform', at_slot(4, 10, 'C', 7), qr/impossible header/ ],
 	[ 'postings: fingerprint', at_slot(4, 124, 'V', 0), qr/different vectors/ ],
-	[ 'postings: tid', at_slot(4, 16, 'v', 0), qr/invalid row pointer/ ],
+	[ 'postings: tid', at_slot(4, 16, 'v', 0), qr/invalid row pointer/, qr/pointer to row \(\d+,0\)/ ],
 );
 
 # Small slots of many levels, rows of one vector, and freed slots.

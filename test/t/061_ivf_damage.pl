@@ -99,6 +99,7 @@ my @entries = (
 );
 my @vectors = (
 	[ 'tid', at('vectors', 4, 'v', 0), qr/no row pointer/ ],
+	[ 'tid of a page to be added', at('vectors', 0, 'V', 0xFFFFFFFF), qr/in the index, but not in the table/, qr/pointer to row \(4294967295,/ ],
 	[ 'tid of no row', at('vectors', 0, 'V', 0x00800000), qr/in the index, but not in the table/ ],
 	[ 'tid of another', sub { my ($f) = @_; my $at = slot_at($f, 'vectors'); substr($f->{data}, $at, 6) = substr($f->{data}, $at + 8 + 88, 6) }, qr/in the index twice/ ],
 	[ 'flags', at('vectors', 6, 'v', 7), qr/impossible flags/ ],
