@@ -29,10 +29,10 @@ struct Writing {
 // they are not inline, rows of upper levels, postings.
 struct Placement {
     explicit Placement(MemoryContext context)
-        : order(context), queue(context), placed(context), numbers(context), upper(context), posting(context) {}
+        : order(context), scores(context), candidates(context), numbers(context), upper(context), posting(context) {}
 
-    ArenaVec<uint32> order, queue;
-    ArenaVec<uint8> placed;
+    ArenaVec<uint32> order;
+    ArenaVec<uint32> scores, candidates;  // to find it
     ArenaVec<SlotNumber> numbers;  // by node
     ArenaVec<SlotNumber> upper;    // by node: its row of level 1
     ArenaVec<SlotNumber> posting;  // by node: its first chunk
@@ -68,7 +68,7 @@ bool share_chunks(const Duplicate& x, const Duplicate& y) {
 void place(const Writing& b, Placement& p) {
     const HnswLayout& layout = b.index.layout;
     size_t n = b.graph.n;
-    page_order(b.graph, nodes_per_page(b), p.order, p.queue, p.placed, [] { CHECK_FOR_INTERRUPTS(); });
+    page_order(b.graph, nodes_per_page(b), p.order, p.scores, p.candidates, [] { CHECK_FOR_INTERRUPTS(); });
     p.numbers.resize(n, kNoSlot);
     p.upper.resize(n, kNoSlot);
     p.posting.resize(n, kNoSlot);

@@ -68,6 +68,7 @@ private:
     ArenaVec<Candidate> found_;     // pass, and were not taken
     ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
     size_t asked_ = 1, beam_ = 1;   // the beam, and what is kept of it: more once the search has leapt
+    double spent_ = 0;              // nodes scored when this search began
     size_t passed_ = 0;             // of all scored in the graph
     bool landed_ = false;           // the search has leapt
     bool leapt_ = false;            // and is there: only nodes that pass, and their neighbours, are expanded

@@ -59,7 +59,12 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
 
 bool HnswStore::may_pass(SlotNumber number) {
     const HnswNode* guessed = guess_node(number);
-    if (!lock_codes_ && glimpse(guessed, number) != nullptr) return node_passes(guessed, number);
+    if (!lock_codes_ && glimpse(guessed, number) != nullptr) {
+        if (node_passes(guessed, number)) return true;
+        // Wrongly to say yes does no harm, rows are tested again; to say no loses them. The page may have left its buffer.
+        pg_read_barrier();
+        if (glimpse(guessed, number) != nullptr) return false;
+    }
     const SlotShape& nodes = index_.layout.nodes;
     pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};

@@ -104,17 +104,23 @@ bool same(const MemoryGraph& a, const MemoryGraph& b) {
     return true;
 }
 
-void check_rows(const MemoryGraph& g) {
+// Breadth first from the entry point: every node is reached.
+std::vector<uint32_t> breadth_first(const MemoryGraph& g) {
+    std::vector<uint32_t> order{g.entry()};
     std::vector<uint8_t> reached(g.n);
-    std::vector<uint32_t> queue{g.entry()};
     reached[g.entry()] = 1;
-    for (size_t head = 0; head < queue.size(); head++) {
-        const uint32_t* row = g.row(queue[head], 0);
+    for (size_t head = 0; head < order.size(); head++) {
+        const uint32_t* row = g.row(order[head], 0);
         for (uint32_t i = 1; i <= MemoryGraph::count(row); i++) {
-            if (!reached[row[i]]) reached[row[i]] = 1, queue.push_back(row[i]);
+            if (!reached[row[i]]) reached[row[i]] = 1, order.push_back(row[i]);
         }
     }
-    CHECK(queue.size() == g.n);
+    CHECK(order.size() == g.n);
+    return order;
+}
+
+void check_rows(const MemoryGraph& g) {
+    (void)breadth_first(g);
     for (uint32_t node = 0; node < g.n; node++) {
         for (int level = 0; level <= g.levels[node]; level++) {
             const uint32_t* row = g.row(node, level);
@@ -175,6 +181,36 @@ double recall(const MemoryGraph& g, size_t ef) {
     return static_cast<double>(found) / static_cast<double>(wanted);
 }
 
+// Pages in which the neighbours of a node are, in the mean, where pages are filled in this order.
+double pages_of_rows(const MemoryGraph& g, const std::vector<uint32_t>& order, size_t per_page) {
+    std::vector<size_t> page(g.n);
+    for (size_t i = 0; i < g.n; i++) page[order[i]] = i / per_page;
+    size_t pages = 0;
+    for (uint32_t node = 0; node < g.n; node++) {
+        const uint32_t* row = g.row(node, 0);
+        std::vector<size_t> all;
+        for (uint32_t i = 1; i <= MemoryGraph::count(row); i++) all.push_back(page[row[i]]);
+        std::sort(all.begin(), all.end());
+        pages += static_cast<size_t>(std::unique(all.begin(), all.end()) - all.begin());
+    }
+    return static_cast<double>(pages) / g.n;
+}
+
+// Each node once, those of upper levels first.
+std::vector<uint32_t> check_order(const MemoryGraph& g, size_t per_page) {
+    Vec<uint32_t> order{Malloc{}}, scores{Malloc{}}, candidates{Malloc{}};
+    size_t steps = 0;
+    page_order(g, per_page, order, scores, candidates, [&] { steps++; });
+    CHECK(steps == g.n / per_page, "%zu steps", steps);
+    std::vector<uint32_t> places(order.begin(), order.end()), nodes = places;
+    auto higher = [&](uint32_t a, uint32_t b) { return g.levels[a] > g.levels[b]; };
+    CHECK(std::is_sorted(nodes.begin(), nodes.end(), higher));
+    std::sort(nodes.begin(), nodes.end());
+    CHECK(nodes.size() == g.n);
+    for (uint32_t i = 0; i < g.n; i++) CHECK(nodes[i] == i);
+    return places;
+}
+
 void test_pool() {
     Malloc source;
     BuildPool<Vec> pool{source};
@@ -214,12 +250,11 @@ int main() {
             check_settled(one.graph);
             double r = recall(one.graph, 60);
             CHECK(r > 0.98, "recall %.4f", r);
+            double pages = pages_of_rows(one.graph, check_order(one.graph, 13), 13);
+            double others = pages_of_rows(one.graph, breadth_first(one.graph), 13);
+            CHECK(pages < 0.93 * others, "%.2f pages to a row, %.2f breadth first", pages, others);
         }
-        Vec<uint32_t> order{Malloc{}}, queue{Malloc{}};
-        Vec<uint8_t> placed{Malloc{}};
-        page_order(one.graph, 13, order, queue, placed, [] {});
-        std::sort(order.begin(), order.end());
-        for (uint32_t i = 0; i < one.graph.n; i++) CHECK(order.size() == one.graph.n && order[i] == i);
+        for (size_t per_page : {1, 13, 5000}) check_order(one.graph, per_page);
     }
     // Hardly anything.
     GraphParameters p{kDim, 2, 4, codec::find(codec::CodecId::none, codec::Element::f32, codec::Metric::l2)};
@@ -229,6 +264,7 @@ int main() {
         if (n == 0) CHECK(one.graph.entry() == kNoNode);
         if (n > 0) check_rows(one.graph);
         CHECK(same(one.graph, build(few, p, 4).graph));
+        check_order(one.graph, 13);
     }
     return test::finish("hnsw_build_test");
 }
