@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "index/access_method.h"
 #include "page/page_reader.h"
 
 namespace vext::index {
@@ -17,8 +18,7 @@ const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
 }
 
 bool may_be_row(const ItemPointerData& tid) {
-    OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
-    return ItemPointerGetBlockNumberNoCheck(&tid) != InvalidBlockNumber && offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage;
+    return is_row_pointer(tid) && ItemPointerGetOffsetNumberNoCheck(&tid) <= MaxHeapTuplesPerPage;
 }
 
 }  // namespace

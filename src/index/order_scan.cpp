@@ -1,5 +1,6 @@
 #include "index/order_scan.h"
 
+#include "index/access_method.h"
 #include "type/ball.h"
 
 namespace vext::index {
@@ -77,12 +78,10 @@ OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 di
 }
 
 void check_row_pointer(IndexScanDesc scan, const ItemPointerData& tid) {
-    BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
-    OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
-    if (block != InvalidBlockNumber && offset != InvalidOffsetNumber) return;
+    if (is_row_pointer(tid)) return;
     ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-            errmsg("index \"%s\" is corrupted: a pointer to row (%u,%u)", RelationGetRelationName(scan->indexRelation), block,
-                   offset),
+            errmsg("index \"%s\" is corrupted: a pointer to row (%u,%u)", RelationGetRelationName(scan->indexRelation),
+                   ItemPointerGetBlockNumberNoCheck(&tid), ItemPointerGetOffsetNumberNoCheck(&tid)),
             errhint("REINDEX the index."));
 }
 
