@@ -139,7 +139,8 @@ SHLIB_LINK = -lstdc++ -Wl,--as-needed
 include $(PGXS)
 
 # Debian builds server modules for size and debug alike; kernels and the graph want -O3 inlining.
-override CXXFLAGS += -O3
+# Under sanitizers compilers take minutes for that.
+override CXXFLAGS += $(if $(findstring -fsanitize,$(CXXFLAGS)),-O1,-O3)
 # A flag that newer compilers leave in the server's record, and g++ 12 does not know; it concerns x87 only.
 override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 $(foreach k,scalar baseline avx2 avx512 vnni,$(eval src/simd/kernels_$(k).o: override CXXFLAGS += $$(SIMD_FLAGS_kernels_$(k))))

@@ -59,7 +59,6 @@ void IvfCheck::check_meta() {
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         wrong("the index is of other dimensions than its column");
     }
-    if (!std::isfinite(meta.rows) || meta.rows < 0) wrong("the number of rows at the build is none");
     if (std::any_of(std::begin(meta.reserved), std::end(meta.reserved), [](uint32 x) { return x != 0; })) {
         wrong("what is reserved is not zero");
     }

@@ -30,7 +30,7 @@ void RowCheck::run() {
     BlockNumber each = blocks / parts + 1;
     for (BlockNumber part = 0; part < parts; part++) {
         from_ = part * each;
-        count_ = part + 1 < parts ? each : InvalidBlockNumber;
+        count_ = part + 1 < parts ? each : uint64{1} << 32;  // whatever a damaged pointer says
         elog(DEBUG1, "checking rows of index \"%s\": part %u of %u", RelationGetRelationName(index_), part + 1, parts);
         rows_.clear();
         seen_.clear();
@@ -60,7 +60,7 @@ void RowCheck::scan_table(bool part) {
     IndexInfo* info = BuildIndexInfo(index_);
     info->ii_Concurrent = true;  // what a snapshot sees
     TableScanDesc scan = table_beginscan_strat(heap_, snapshot_, 0, nullptr, true, false);
-    if (part) heap_setscanlimits(scan, from_, std::min(count_, blocks - from_));
+    if (part) heap_setscanlimits(scan, from_, static_cast<BlockNumber>(std::min<uint64>(count_, blocks - from_)));
     table_index_build_scan(heap_, index_, info, true, false, row_callback, this, scan);
 }
 

@@ -73,7 +73,8 @@ private:
     uint32 dim_;
     ArenaVec<IndexedRow> rows_;  // those with pointers to `count_` blocks from `from_` on, sorted by pointer
     BitSet seen_;                // of these, those that the snapshot sees
-    BlockNumber from_ = 0, count_ = 0;
+    BlockNumber from_ = 0;
+    uint64 count_ = 0;
 };
 
 }  // namespace vext::check

@@ -115,7 +115,8 @@ BitQuery prepare_bits(const float* q, uint32_t bits, uint8_t* table) {
             for (uint32_t m = 0; m < (1u << j); m++) entry[m + (1u << j)] = entry[m] + q[i + j];
         }
         for (int m = 0; m < 16; m++) {
-            table[m] = static_cast<uint8_t>(std::clamp(entry[m] * inverse, 0.0f, 255.0f) + 0.5f);
+            float share = entry[m] * inverse;  // NaN where sums overflow
+            table[m] = static_cast<uint8_t>(share > 0 ? std::min(share, 255.0f) + 0.5f : 0);
         }
     }
     return {table - 4 * bits, bits / 4, 2 * step, static_cast<float>(2 * lowest - sum)};

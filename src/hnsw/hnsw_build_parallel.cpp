@@ -130,8 +130,8 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
         in_pieces(code_bytes, [&](size_t at, size_t n) { memcpy(graph.codes + at, rows.codes.data() + at, n); });
         MemoryContextReset(rows.code_memory);
     }
-    memcpy(graph.levels, rows.levels.data(), graph.n);
-    if (graph.codes_vary()) memcpy(graph.starts, rows.starts.data(), graph.n * sizeof(uint64));
+    std::copy_n(rows.levels.data(), graph.n, graph.levels);
+    if (graph.codes_vary()) std::copy_n(rows.starts.data(), graph.n, graph.starts);
     graph.plan();
     return built;
 }

@@ -2,6 +2,7 @@
 
 #include "index/access_method.h"
 #include "index/attribute_sketch.h"
+#include "index/calibration.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
 
@@ -162,7 +163,7 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     }
     if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
-        meta.code_bytes != index->codec->bytes(meta.dimensions)) {
+        meta.code_bytes != index->codec->bytes(meta.dimensions) || !index::is_possible(meta.calibration)) {
         return "Its metapage has values out of range.";
     }
     index->layout = make_layout(index->codec, meta.dimensions, meta.m, meta.attributes);

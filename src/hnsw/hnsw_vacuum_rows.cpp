@@ -3,6 +3,7 @@
 
 #include "hnsw/hnsw_slots.h"
 #include "hnsw/hnsw_vacuum.h"
+#include "index/access_method.h"
 
 namespace vext::hnsw {
 
@@ -31,7 +32,7 @@ SlotNumber clean_chunk(Vacuum& v, SlotNumber node, SlotNumber number, bool* empt
     }
     uint8 kept[format::kMaxPostingCapacity], n = 0;
     for (uint8 i = 0; i < posting->count; i++) {
-        if (!v.row_is_dead(&entry_at(v.index, posting, i)->tid, v.state)) kept[n++] = i;
+        if (!index::is_gone(v.row_is_dead, &entry_at(v.index, posting, i)->tid, v.state)) kept[n++] = i;
     }
     *empty = n == 0;
     v.stats->tuples_removed += posting->count - n;
@@ -136,7 +137,7 @@ void clean_page(Vacuum& v, BlockNumber block, Buffer buffer, bool postings_done)
             continue;
         }
         bool has_row = ItemPointerIsValid(&node->tid);
-        bool drop_row = has_row && !postings_done && v.row_is_dead(&node->tid, v.state);
+        bool drop_row = has_row && !postings_done && index::is_gone(v.row_is_dead, &node->tid, v.state);
         bool dies = (drop_row || !has_row) && node->posting == kNoSlot;
         if (!postings_done) {
             if (node->posting != kNoSlot) {

@@ -21,12 +21,25 @@ inline constexpr double kFewerMissesOfRows = 1.5;
 // A change of more than this share of the index makes a calibration stale.
 inline constexpr double kStaleShare = 0.2;
 
+// What an index may say of itself. Numbers of rows are doubles, which hold whole numbers up to 2^53.
+inline constexpr uint32 kWidest = 65535;
+inline bool is_count(double rows) { return rows >= 0 && rows <= 0x1p53; }
+inline bool is_possible(const format::Calibration& c) {
+    if (!is_count(c.rows) || c.steps > format::kCalibrationSteps) return false;
+    format::Calibration::Step before = {0, 0};
+    for (uint32 i = 0; i < c.steps; before = c.step[i++]) {
+        const auto& [width, recall] = c.step[i];
+        if (width <= before.width || width > kWidest || !(recall >= before.recall && recall <= 1)) return false;
+    }
+    return true;
+}
+
 inline bool is_stale(const format::Calibration& c, double changed) { return changed > kStaleShare * c.rows; }
 
 // The width at which so much was found, or 0 where nothing was measured. Between two steps recall is linear in the
 // logarithm of the width.
 inline uint32 width_for(const format::Calibration& c, double aim) {
-    if (c.samples == 0 || c.steps == 0 || c.steps > format::kCalibrationSteps) return 0;
+    if (c.samples == 0 || c.steps == 0) return 0;
     uint32 i = 0;
     while (i < c.steps && !(c.step[i].recall >= aim)) i++;
     if (i == 0) return c.step[0].width;

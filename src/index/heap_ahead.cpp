@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "index/access_method.h"
 #include "page/page_reader.h"
 
 namespace vext::index {
@@ -12,13 +13,12 @@ constexpr uint32 kCacheLine = 64;
 constexpr uint32 kMostOfARow = 2048;  // wider values are out of line
 
 const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
-    return static_cast<const char*>(BufferGetBlock(buffer)) + SizeOfPageHeaderData +
+    return page::unpinned(buffer) + SizeOfPageHeaderData +
            (ItemPointerGetOffsetNumberNoCheck(&tid) - 1) * sizeof(ItemIdData);
 }
 
-bool within_page(const ItemPointerData& tid) {
-    OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tid);
-    return offset >= FirstOffsetNumber && offset <= MaxHeapTuplesPerPage;
+bool may_be_row(const ItemPointerData& tid) {
+    return is_row_pointer(tid) && ItemPointerGetOffsetNumberNoCheck(&tid) <= MaxHeapTuplesPerPage;
 }
 
 }  // namespace
@@ -28,12 +28,12 @@ HeapAhead::HeapAhead(Relation heap) : heap_(heap) {
 }
 
 Buffer HeapAhead::announce(const ItemPointerData& tid) const {
-    if (heap_ == nullptr || !within_page(tid)) return InvalidBuffer;
+    if (heap_ == nullptr || !may_be_row(tid)) return InvalidBuffer;
     Buffer buffer = PrefetchBuffer(heap_, MAIN_FORKNUM, ItemPointerGetBlockNumberNoCheck(&tid)).recent_buffer;
 #ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
     if (buffer > InvalidBuffer) {
         page::prefetch_pin(buffer);
-        __builtin_prefetch(BufferGetBlock(buffer));
+        __builtin_prefetch(page::unpinned(buffer));
         __builtin_prefetch(line_pointer(buffer, tid));
         return buffer;
     }
@@ -46,7 +46,7 @@ void HeapAhead::touch(Buffer buffer, const ItemPointerData& tid) const {
     ItemIdData item;
     memcpy(&item, line_pointer(buffer, tid), sizeof item);
     if (!ItemIdIsNormal(&item) || ItemIdGetOffset(&item) + ItemIdGetLength(&item) > BLCKSZ) return;
-    const char* row = static_cast<const char*>(BufferGetBlock(buffer)) + ItemIdGetOffset(&item);
+    const char* row = page::unpinned(buffer) + ItemIdGetOffset(&item);
     uint32 bytes = std::min<uint32>(ItemIdGetLength(&item), kMostOfARow);
     for (uint32 at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);
 }

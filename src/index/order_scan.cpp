@@ -1,5 +1,6 @@
 #include "index/order_scan.h"
 
+#include "index/access_method.h"
 #include "type/ball.h"
 
 namespace vext::index {
@@ -74,6 +75,14 @@ OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 di
     *code = static_cast<uint8*>(palloc0(codec.bytes(dim)));
     bool every_row = !codec.encode(query.elements, dim, scratch, *code);
     return {query.elements, every_row, target.has_range, target.radius};
+}
+
+void check_row_pointer(IndexScanDesc scan, const ItemPointerData& tid) {
+    if (is_row_pointer(tid)) return;
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("index \"%s\" is corrupted: a pointer to row (%u,%u)", RelationGetRelationName(scan->indexRelation),
+                   ItemPointerGetBlockNumberNoCheck(&tid), ItemPointerGetOffsetNumberNoCheck(&tid)),
+            errhint("REINDEX the index."));
 }
 
 }  // namespace vext::index

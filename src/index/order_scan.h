@@ -133,9 +133,12 @@ struct RowChecks {
     bool exact;     // the distance is that of the operator
     bool rechecks;  // conditions may fail
 };
+// ERROR (index corrupted) for what points to no row: of its blocks one would make the table add a page, and return it.
+void check_row_pointer(IndexScanDesc scan, const ItemPointerData& tid);
 // A row for the executor. Where no distance orders rows, `bound` is NaN; for a NULL query it is null.
 inline void return_row(IndexScanDesc scan, const ItemPointerData& tid, RowChecks checks, const OrderBy& by,
                        double bound) {
+    check_row_pointer(scan, tid);
     scan->xs_heaptid = tid;
     scan->xs_recheck = checks.rechecks || by.has_range;
     scan->xs_recheckorderby = !checks.exact && !by.every_row && scan->numberOfOrderBys > 0;

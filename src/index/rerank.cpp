@@ -31,6 +31,7 @@ bool Rerank::value(Datum* datum) {
 }
 
 bool Rerank::distance(const ItemPointerData& tid, double* distance) {
+    check_row_pointer(scan_, tid);
     ItemPointerData at = tid;  // the table follows a chain of versions with it
     bool call_again = false;
     counts_of(scan_).rechecked++;

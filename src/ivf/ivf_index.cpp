@@ -2,6 +2,7 @@
 
 #include "codec/rabitq.h"
 #include "index/access_method.h"
+#include "index/calibration.h"
 #include "index/opclass.h"
 #include "pg/guards.h"
 
@@ -161,7 +162,8 @@ const char* try_open_index(Relation rel, IvfIndex* index) {
     BlockNumber blocks = RelationGetNumberOfBlocks(rel);
     if (meta.dimensions < 1 || meta.dimensions > index::max_dimensions(element) || meta.lists < 1 ||
         meta.attributes > format::kMaxAttributes || meta.first_list >= blocks || meta.first_centroid >= blocks ||
-        (meta.first_mean != InvalidBlockNumber && meta.first_mean >= blocks)) {
+        (meta.first_mean != InvalidBlockNumber && meta.first_mean >= blocks) || !index::is_count(meta.rows) ||
+        !index::is_possible(meta.calibration)) {
         return "Its metapage has values out of range.";
     }
     index->layout = layout_for(quantization, index->codec, space, meta.dimensions, meta.attributes);

@@ -114,6 +114,7 @@ private:
         IvfList l = read_list(index_, list);
         BlockNumber steps = 0;
         for (BlockNumber block = l.head; block != InvalidBlockNumber && steps < blocks_; steps++) {
+            if (block >= blocks_) page::check_exists(index_.rel, block);
             look_at(block, [&](Page page) {
                 page::check_page(index_.rel, block, page, index_.layout.entries);
                 const IvfEntries* e = entries_of(index_, page);

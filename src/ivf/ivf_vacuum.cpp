@@ -84,7 +84,7 @@ void find_dead(Vacuum& v) {
         for (; i < v.entries.size() && shape.block(v.entries[i].vector) == block; i++) {
             IvfVector* vector = vector_at(v.index, BufferGetPage(buffer), shape.slot(v.entries[i].vector));
             if (vector->flags == 0) page::report_corrupted(v.index.rel, block, "an entry without its row");
-            if (!v.row_is_dead(&vector->tid, v.state)) continue;
+            if (!index::is_gone(v.row_is_dead, &vector->tid, v.state)) continue;
             v.dead.push_back(v.entries[i]);
             any = true;
         }

@@ -6,11 +6,28 @@
 
 #include "page/slot_page.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace vext::page {
 
 // Whoever pins a buffer needs what the server notes of it, a cache line that is seldom near.
 inline void prefetch_pin(Buffer buffer) {
     if (buffer > InvalidBuffer && buffer <= NBuffers) __builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+}
+
+// What a buffer holds, without a pin; nullptr under valgrind, which the server tells that nobody may look there. So it does
+// the address sanitizer, where test/assert_server has built it.
+inline const char* unpinned(Buffer buffer) {
+#ifdef USE_VALGRIND
+    return nullptr;
+#endif
+    const auto* page = static_cast<const char*>(BufferGetBlock(buffer));
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(page, BLCKSZ);
+#endif
+    return page;
 }
 
 // The buffers in which this backend last saw the blocks of one relation file.
@@ -39,13 +56,10 @@ public:
     Buffer pin_if(BlockNumber block, const SlotShape& shape);
 
     // Where the block probably is in memory, or nullptr. Without a pin it may be another page at any moment: good for
-    // prefetching, and for reading what may be wrong. (Valgrind is told that nobody may look at unpinned pages.)
+    // prefetching, and for reading what may be wrong.
     const char* guess(BlockNumber block) {
-#ifdef USE_VALGRIND
-        return nullptr;
-#endif
         Buffer buffer = hint_of(block).buffer;
-        return buffer <= InvalidBuffer ? nullptr : static_cast<const char*>(BufferGetBlock(buffer));
+        return buffer <= InvalidBuffer ? nullptr : unpinned(buffer);
     }
 
     // Whether a block is where the hint says, or is on its way there. (A look at what the buffer is for, without a lock: it may

@@ -11,12 +11,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VectorExt;
 
-our @EXPORT = qw(damage_all attribute_heads META at_meta block_of pages_of get put flip);
+our @EXPORT = qw(damage_all attribute_heads calibrations META at_meta block_of pages_of get put flip);
 
 use constant { BLOCK => 8192, TAIL => 8184, SLOTS => 24, META => 24 };
 
 # What a file says at an offset, by pack's letter, and what it shall say.
-my %size = (C => 1, v => 2, V => 4, f => 4, Q => 8);
+my %size = (C => 1, v => 2, V => 4, f => 4, d => 8, Q => 8);
 sub get { my ($f, $at, $as) = @_; return unpack $as, substr($f->{data}, $at, $size{$as}); }
 sub put { my ($f, $at, $as, $value) = @_; substr($f->{data}, $at, $size{$as}) = pack $as, $value; return; }
 sub flip { my ($f, $at, $as) = @_; put($f, $at, $as, get($f, $at, $as) ^ 0x55); return; }
@@ -35,6 +35,30 @@ sub attribute_heads
 		[ 'kind of one too many', at_meta($at + 8, 'C', 1), qr/attributes are not those/ ]);
 }
 
+# What the metapage says of a calibration: rows, samples, steps, then of each step its width and recall.
+sub calibrations
+{
+	my $steps = sub {
+		my @steps = @_;
+		return sub {
+			my ($f) = @_;
+			put($f, META + 128, 'd', 300);
+			put($f, META + 144, 'V', 100);
+			put($f, META + 148, 'V', scalar(@steps) / 2);
+			put($f, META + 152 + 4 * $_, $_ % 2 ? 'f' : 'V', $steps[$_]) foreach 0 .. $#steps;
+		};
+	};
+	return (
+		[ 'a calibration that is possible', $steps->(10, 0.5, 20, 0.875, 40, 1), undef ],
+		[ 'a calibration: rows that are no number', at_meta(128, 'd', 'NaN'), qr/out of range/ ],
+		[ 'a calibration: rows', at_meta(128, 'd', 1e300), qr/out of range/ ],
+		[ 'a calibration: steps', at_meta(148, 'V', 13), qr/out of range/ ],
+		[ 'a calibration: width', $steps->(10, 0.5, 2000000000, 1), qr/out of range/ ],
+		[ 'a calibration: widths that fall', $steps->(20, 0.5, 10, 1), qr/out of range/ ],
+		[ 'a calibration: recall', $steps->(10, 0.5, 20, 1.5), qr/out of range/ ],
+		[ 'a calibration: recall that is no number', $steps->(10, 'NaN', 20, 1), qr/out of range/ ]);
+}
+
 sub block_of { my ($block) = @_; return $block * BLOCK; }
 
 # The blocks of a kind of page.
@@ -46,7 +70,7 @@ sub pages_of
 }
 
 # damage_all($node, { name of a fixture => [ SQL that makes table T and index T_idx, damages ] }): a damage is [ what it
-# is, sub that changes the file, pattern that one of the checker's findings matches ].
+# is, sub that changes the file, pattern that one of the checker's findings matches, and perhaps one for what the probe is told ].
 # `probe` is SQL that searches, inserts, deletes and vacuums a table T.
 sub damage_all
 {
@@ -59,7 +83,7 @@ sub damage_all
 		foreach my $d ([ 'nothing', sub { }, undef ], @damages)
 		{
 			my $table = $fixture . scalar(@cases);
-			push @cases, { table => $table, name => "$fixture: $d->[0]", change => $d->[1], pattern => $d->[2] };
+			push @cases, { table => $table, name => "$fixture: $d->[0]", change => $d->[1], pattern => $d->[2], said => $d->[3] };
 			(my $sql = $make) =~ s/\bT(_idx)?\b/$table . ($1 \/\/ '')/ge;
 			$script .= "$sql;\n";
 		}
@@ -115,6 +139,7 @@ sub judge
 	my @errors = grep { /(ERROR|FATAL|PANIC):|server closed|connection to server/ } split /\n/, $used;
 	my @bad = grep { !/XX00[12]:|returned tuples in wrong order/ } @errors;
 	is(join("\n", @bad), '', "$case->{name}: used without harm");
+	like($used, $case->{said}, "$case->{name}: told") if $case->{said};
 	my $hints = () = $used =~ /REINDEX the index/g;
 	my $ours = grep { /XX002:/ } @errors;
 	cmp_ok($hints, '>=', $ours, "$case->{name}: the errors say what to do") if $ours > 0;

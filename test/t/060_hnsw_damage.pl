@@ -51,7 +51,8 @@ sub slot_at
 sub first_sketch { my ($f) = @_; return block_of((pages_of($f, 1))[0]) + 24; }
 sub second_sketch { my ($f) = @_; return first_sketch($f) + get($f, META + 88, 'V') / get($f, META + 15, 'C'); }
 # The first page of a kind that is in no list.
-sub page_of { my ($f, $kind) = @_; return block_of((grep { get($f, block_of($_) + 8190, 'C') == 0 } pages_of($f, $kind))[0]); }
+# One that is in no list, if there is such a page.
+sub page_of { my ($f, $kind) = @_; my @pages = pages_of($f, $kind); return block_of(((grep { get($f, block_of($_) + 8190, 'C') == 0 } @pages), @pages)[0]); }
 
 sub at_node { my ($offset, $as, $value, $level) = @_; return sub { my ($f) = @_; put($f, live_at($f, $level) + $offset, $as, $value) }; }
 sub at_sketch { my ($offset, $as, $value) = @_; return sub { my ($f) = @_; put($f, first_sketch($f) + $offset, $as, $value) }; }
@@ -87,6 +88,7 @@ my @meta = (
 	[ 'sketch_bytes', at_meta(88, 'V', 16), qr/another layout/ ],
 	[ 'reserved', at_meta(92, 'V', 1), qr/reserved is not zero/ ],
 	[ 'free_large', at_meta(64, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
+	calibrations(),
 );
 my @pages = (
 	[ 'pd_lower', at_page(1, 12, 'v', 100), qr/pd_lower is not at the end of a slot/ ],
@@ -106,6 +108,7 @@ my @pages = (
 );
 my @nodes = (
 	[ 'tid', at_node(4, 'v', 0), qr/live node without rows|not in the index/ ],
+	[ 'tid of a page to be added', at_node(0, 'V', 0xFFFFFFFF), qr/in the index, but not in the table/, qr/pointer to row \(4294967295,/ ],
 	[ 'tid of no row', at_node(0, 'V', 0x00800000), qr/in the index, but not in the table/ ],
 	[ 'tid of another', sub { my ($f) = @_; put($f, live_at($f, 0) + 4, 'v', get($f, live_at($f, 1) + 4, 'v')) }, qr/in the index twice/ ],
 	[ 'flags', at_node(6, 'C', 6), qr/impossible flags/ ],
@@ -150,7 +153,7 @@ my @rows = (
 	[ 'postings: count', at_slot(4, 9, 'C', 99), qr/too long/ ],
 	[ 'postings: uniform', at_slot(4, 10, 'C', 7), qr/impossible header/ ],
 	[ 'postings: fingerprint', at_slot(4, 124, 'V', 0), qr/different vectors/ ],
-	[ 'postings: tid', at_slot(4, 16, 'v', 0), qr/invalid row pointer/ ],
+	[ 'postings: tid', at_slot(4, 16, 'v', 0), qr/invalid row pointer/, qr/pointer to row \(\d+,0\)/ ],
 );
 
 # Small slots of many levels, rows of one vector, and freed slots.
@@ -234,6 +237,9 @@ my $probe = q{
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
 	SET hnsw.ef_search = 1000;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 1000) s;
+	SET hnsw.recall_target = 0.9;
+	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
+	RESET hnsw.recall_target;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> NULL LIMIT 1000) s;
 	SELECT count(*) FROM (SELECT 1 FROM T WHERE id < 50 AND id::text = '7' ORDER BY v <-> (SELECT v FROM T LIMIT 1)) s;
 	INSERT INTO T SELECT 5000 + id, v FROM T LIMIT 20;
@@ -242,6 +248,8 @@ my $probe = q{
 	VACUUM T;
 	INSERT INTO T SELECT 7000 + id, v FROM T LIMIT 20;
 	SELECT count(*) FROM vectorext_index_stats('T_idx');
+	SELECT vectorext_prewarm('T_idx');
+	SELECT vectorext_calibrate('T_idx');
 };
 $node->safe_psql("postgres", "CREATE TABLE some_rows AS SELECT i AS id, vec(i, 8) AS v FROM generate_series(1, 300) i");
 damage_all($node, { h => [ $make, @meta, @pages, @nodes, @rows ], s => [ $sparse, @runs ], w => [ $wide, @base ], p => [ $packed, @packed ], a => [ $filtered, @attributes ] }, $probe);

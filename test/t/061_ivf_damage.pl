@@ -50,7 +50,9 @@ my @meta = (
 	[ 'first_mean of another kind', sub { my ($f) = @_; put($f, META + 40, 'V', own_block($f, 'vectors')) }, qr/another kind/ ],
 	[ 'free_entries', at_meta(44, 'V', 900000), qr/free entries pages leads to no page/ ],
 	[ 'free_vectors', sub { my ($f) = @_; put($f, META + 48, 'V', own_block($f, 'list')) }, qr/free vectors pages leads to no page/ ],
-	[ 'rows', at_meta(60, 'V', 0x7FF80000), qr/number of rows/ ],
+	[ 'rows', at_meta(60, 'V', 0x7FF80000), qr/out of range/ ],
+	[ 'more rows than there can be', at_meta(60, 'V', 0x7FE00000), qr/out of range/ ],
+	calibrations(),
 	[ 'attributes', at_meta(15, 'C', 1), qr/another layout|attributes are not those/ ],
 	[ 'kind of an attribute', at_meta(64, 'C', 1), qr/attributes are not those/ ],
 	[ 'reserved', at_meta(104, 'V', 1), qr/reserved is not zero/ ],
@@ -97,6 +99,7 @@ my @entries = (
 );
 my @vectors = (
 	[ 'tid', at('vectors', 4, 'v', 0), qr/no row pointer/ ],
+	[ 'tid of a page to be added', at('vectors', 0, 'V', 0xFFFFFFFF), qr/in the index, but not in the table/, qr/pointer to row \(4294967295,/ ],
 	[ 'tid of no row', at('vectors', 0, 'V', 0x00800000), qr/in the index, but not in the table/ ],
 	[ 'tid of another', sub { my ($f) = @_; my $at = slot_at($f, 'vectors'); substr($f->{data}, $at, 6) = substr($f->{data}, $at + 8 + 88, 6) }, qr/in the index twice/ ],
 	[ 'flags', at('vectors', 6, 'v', 7), qr/impossible flags/ ],
@@ -153,12 +156,18 @@ my $probe = q{
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
 	SET ivfflat.probes = 4;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 1000) s;
+	SET ivfflat.recall_target = 0.9;
+	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> (SELECT v FROM T LIMIT 1) LIMIT 10) s;
+	RESET ivfflat.recall_target;
 	SELECT count(*) FROM (SELECT 1 FROM T ORDER BY v <-> NULL LIMIT 1000) s;
 	SELECT count(*) FROM (SELECT 1 FROM T WHERE id < 50 AND id::text = '7' ORDER BY v <-> (SELECT v FROM T LIMIT 1)) s;
 	INSERT INTO T SELECT 5000 + id, v FROM T LIMIT 20;
 	DELETE FROM T WHERE id % 2 = 0;
 	VACUUM T;
 	INSERT INTO T SELECT 7000 + id, v FROM T LIMIT 20;
+	SELECT count(*) FROM vectorext_index_stats('T_idx');
+	SELECT vectorext_prewarm('T_idx');
+	SELECT vectorext_calibrate('T_idx');
 };
 $node->safe_psql('postgres', 'CREATE TABLE some_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 150) i');
 $node->safe_psql('postgres', 'CREATE TABLE many_rows AS SELECT i AS id, vec(i, 64) AS v FROM generate_series(1, 2400) i');
