@@ -50,8 +50,7 @@ sub slot_at
 }
 sub first_sketch { my ($f) = @_; return block_of((pages_of($f, 1))[0]) + 24; }
 sub second_sketch { my ($f) = @_; return first_sketch($f) + get($f, META + 88, 'V') / get($f, META + 15, 'C'); }
-# The first page of a kind that is in no list.
-# One that is in no list, if there is such a page.
+# The first page of a kind that is in no list, if there is such a page.
 sub page_of { my ($f, $kind) = @_; my @pages = pages_of($f, $kind); return block_of(((grep { get($f, block_of($_) + 8190, 'C') == 0 } @pages), @pages)[0]); }
 
 sub at_node { my ($offset, $as, $value, $level) = @_; return sub { my ($f) = @_; put($f, live_at($f, $level) + $offset, $as, $value) }; }
