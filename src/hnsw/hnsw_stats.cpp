@@ -73,7 +73,7 @@ public:
             HnswNode* node = node_at(index_, page, slot);
             if (is_live(node) && number < ids_.size()) {
                 const uint8* code = code_at(index_, node);
-                if (!has_node(index_, page, slot) || slot + index_.node_slots(code) > index_.layout.nodes.per_page) {
+                if (!has_whole_node(index_, page, slot)) {
                     page::report_corrupted(index_.rel, index_.layout.nodes.block(number), "a node that does not fit its page");
                 }
                 ids_[number] = hash_bytes64(code, index_.code_size(code));
