@@ -18,7 +18,7 @@ help:
 	@echo "make dist            a zip for PGXN, into build/dist"
 	@echo "make demo            packages, build, throw-away cluster, real vectors, searches (./demo/run)"
 	@echo "make check-all       every test, on throw-away clusters (./test/run)"
-	@echo "make check-long      hours: crashes under load, assertions, a soak, fuzzers, valgrind, sanitizers, other servers (./test/long)"
+	@echo "make check-long      hours: crashes under load, assertions, sanitizers, a soak, fuzzers, valgrind, other servers (./test/long)"
 	@echo "make check-clients   client libraries of other languages against the extension under the name vector (test/clients/run)"
 	@echo "make installcheck    pg_regress against a running server"
 	@echo "make unit            unit tests of the parts that do not need PostgreSQL"

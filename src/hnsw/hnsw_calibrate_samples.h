@@ -62,7 +62,7 @@ void each_page(const HnswIndex& index, BlockNumber first, BlockNumber end, Buffe
         }
         size_t n = 0;
         for (uint32 i = page::first_entry(shape); i < shape.per_page; i = page::next_entry(copy.data, shape, i)) {
-            if (is_live(node_at(index, copy.data, i))) live[n++] = i;
+            if (is_live(node_at(index, copy.data, i)) && has_whole_node(index, copy.data, i)) live[n++] = i;
         }
         use(copy.data, live, n, block);
     }

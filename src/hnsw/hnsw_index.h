@@ -116,6 +116,11 @@ inline bool has_node(const HnswIndex& index, Page page, uint32 slot) {
 inline uint8* code_at(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<uint8*>(node) + index.layout.code_offset;
 }
+// The same, and that its code ends on the page: of a damaged one it need not.
+inline bool has_whole_node(const HnswIndex& index, Page page, uint32 slot) {
+    return has_node(index, page, slot) &&
+           slot + index.node_slots(code_at(index, node_at(index, page, slot))) <= index.layout.nodes.per_page;
+}
 inline SlotNumber* inline_links(const HnswIndex& index, format::HnswNode* node) {
     return reinterpret_cast<SlotNumber*>(reinterpret_cast<char*>(node) + index.layout.links_offset);
 }

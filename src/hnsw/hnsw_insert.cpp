@@ -17,7 +17,7 @@ namespace {
 // Whether there is a live node with that code.
 bool is_this_node(const HnswIndex& index, Page page, uint32 slot, const uint8* code) {
     HnswNode* node = node_at(index, page, slot);
-    return has_node(index, page, slot) && is_live(node) && index.same_code(code_at(index, node), code);
+    return has_whole_node(index, page, slot) && is_live(node) && index.same_code(code_at(index, node), code);
 }
 
 // A level that does not depend on who inserts when, only on the row.

@@ -73,6 +73,9 @@ public:
             HnswNode* node = node_at(index_, page, slot);
             if (is_live(node) && number < ids_.size()) {
                 const uint8* code = code_at(index_, node);
+                if (!has_whole_node(index_, page, slot)) {
+                    page::report_corrupted(index_.rel, index_.layout.nodes.block(number), "a node that does not fit its page");
+                }
                 ids_[number] = hash_bytes64(code, index_.code_size(code));
             }
         });
@@ -126,7 +129,8 @@ private:
         if (links->flags == 0 || id(links->node) == 0) return;
         (kind == PageKind::base_links ? s_.links : s_.upper_links) += links->count;
         (kind == PageKind::base_links ? s_.base_link_bytes : s_.upper_bytes) += shape.slot_bytes;
-        add_row(links->node, links->level, reinterpret_cast<SlotNumber*>(links + 1), links->count);
+        size_t n = std::min<size_t>(links->count, index_.max_links(kind == PageKind::base_links ? 0 : 1));
+        add_row(links->node, links->level, reinterpret_cast<SlotNumber*>(links + 1), n);
     }
 
     // Sums do not depend on where rows lie; within a row the order counts.

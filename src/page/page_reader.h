@@ -7,7 +7,7 @@
 #include "page/slot_page.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
+extern "C" void __asan_unpoison_memory_region(const volatile void* from, size_t bytes);
 #endif
 
 namespace vext::page {
