@@ -73,7 +73,8 @@ void check_may_inspect(Relation index);
 // ---- vacuum
 // What every row pointer is of an index that is whole: the server takes the other block number for a page to be added.
 inline bool is_row_pointer(const ItemPointerData& tid) {
-    return ItemPointerGetBlockNumberNoCheck(&tid) != InvalidBlockNumber && ItemPointerGetOffsetNumberNoCheck(&tid) != InvalidOffsetNumber;
+    return ItemPointerGetBlockNumberNoCheck(&tid) != InvalidBlockNumber &&
+           ItemPointerGetOffsetNumberNoCheck(&tid) != InvalidOffsetNumber;
 }
 // Asks a vacuum, which must go on: what points to no row stays, and searches and the checker tell of it.
 inline bool is_gone(IndexBulkDeleteCallback row_is_dead, ItemPointer tid, void* state) {
