@@ -100,8 +100,7 @@ void HnswCheck::check_run_map(BlockNumber block, Page page) {
 }
 
 void HnswCheck::check_sketches(BlockNumber block, Page page) {
-    if (index_.layout.sketch_bytes == 0) return;
-    for (uint32 i = 0; i < index_.meta.attributes; i++) {
+    for (uint32 i = 0; i < index_.sketches(); i++) {
         if (index::is_valid_sketch(hnsw::sketch_at(index_, page, i), nodes().per_page)) continue;
         findings_.add(Severity::error, block, -1, "the sketch of an attribute is not valid");
     }
@@ -320,10 +319,9 @@ bool HnswCheck::compare(const IndexedRow& row, index::RowAttributes* attributes)
     PGAlignedBlock buffer;
     Page page = pages_.copy(nodes().block(row.at), nodes(), &buffer);
     uint32 slot = nodes().slot(row.at);
-    if (page == nullptr || !hnsw::has_node(index_, page, slot)) return false;
+    if (page == nullptr || !hnsw::has_whole_node(index_, page, slot)) return false;  // reported before
     HnswNode* node = hnsw::node_at(index_, page, slot);
     const uint8* there = hnsw::code_at(index_, node);
-    if (nodes().runs && slot + index_.node_slots(there) > nodes().per_page) return false;  // reported before
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&row.tid);
     OffsetNumber item = ItemPointerGetOffsetNumberNoCheck(&row.tid);
     if (!codec::may_be_of_one_vector(*index_.codec, there, code_, index_.dim())) {

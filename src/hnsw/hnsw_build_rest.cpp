@@ -104,9 +104,7 @@ void vext_hnsw_insert_worker(dsm_segment*, shm_toc* toc) {
     using namespace vext;
     using namespace vext::hnsw;
     auto* shared = static_cast<SharedRest*>(index::begin_worker(toc));
-    LOCKMODE mode = index::lock_of_built_index(shared->concurrent);
-    Relation rel = index_open(shared->index, mode);
-    {
+    index::with_built_index(shared->index, shared->concurrent, [&](Relation rel) {
         pg::ScratchContext scratch{"hnsw insert worker"};
         auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
         index->logged = false;
@@ -120,7 +118,6 @@ void vext_hnsw_insert_worker(dsm_segment*, shm_toc* toc) {
             if (phase % 2 == 1 && shared->finished) break;
         }
         BarrierDetach(&shared->barrier);
-    }
-    index_close(rel, mode);
+    });
 }
 }

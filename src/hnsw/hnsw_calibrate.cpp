@@ -46,9 +46,10 @@ public:
     bool run(const CalibrationHelp& help, format::Calibration* c) {
         count(c);
         if (c->rows <= kCalibratedRows) return false;
-        take_samples(static_cast<uint64>(c->rows));
-        if (samples_.empty() || read_entry(index_.rel).node == format::kNoSlot) return false;
-        draw_curve(search_samples(index_, samples_.span(), blocks_, help), c);
+        EntryPoint entry = read_entry(index_.rel);
+        take_samples(static_cast<uint64>(c->rows), entry);
+        if (samples_.empty() || entry.node == format::kNoSlot) return false;
+        draw_curve(search_samples(index_, entry, samples_.span(), blocks_, help), c);
         return true;
     }
 
@@ -66,9 +67,8 @@ private:
     }
 
     // Evenly over the file, in which neighbours are beside each other.
-    void take_samples(uint64 nodes) {
+    void take_samples(uint64 nodes, const EntryPoint& entry) {
         uint64 wanted = std::min<uint64>(wanted_, nodes), at = 0;
-        EntryPoint entry = read_entry(index_.rel);
         each_page([&](Page page, const uint32* live, size_t n, BlockNumber block) {
             for (size_t i = 0; i < n; i++, at++) {
                 SlotNumber number = index_.layout.nodes.number(block, live[i]);

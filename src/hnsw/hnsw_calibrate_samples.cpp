@@ -196,13 +196,13 @@ SharedSamples* share(const HnswIndex& index, std::span<const Sample> samples, co
 
 }  // namespace
 
-FoundBySamples search_samples(const HnswIndex& index, std::span<const Sample> samples, BlockNumber blocks,
-                              const CalibrationHelp& help) {
+FoundBySamples search_samples(const HnswIndex& index, const EntryPoint& entry, std::span<const Sample> samples,
+                              BlockNumber blocks, const CalibrationHelp& help) {
     SamplesTold told{};
     told.index = RelationGetRelid(index.rel);
     told.concurrent = help.concurrent;
     told.log = help.log;
-    told.entry = read_entry(index.rel);
+    told.entry = entry;
     told.blocks = blocks;
     told.samples = static_cast<uint32>(samples.size());
     for (const Sample& s : samples) told.exact += s.exact;
@@ -249,15 +249,12 @@ void vext_hnsw_calibrate_worker(dsm_segment*, shm_toc* toc) {
     using namespace vext;
     using namespace vext::hnsw;
     auto* shared = static_cast<SharedSamples*>(index::begin_worker(toc));
-    LOCKMODE mode = index::lock_of_built_index(shared->concurrent);
-    Relation rel = index_open(shared->index, mode);
-    {
+    index::with_built_index(shared->index, shared->concurrent, [&](Relation rel) {
         pg::ScratchContext scratch{"hnsw calibration worker"};
         auto* index = new (palloc(sizeof(HnswIndex))) HnswIndex(open_index(rel));
         auto self = static_cast<uint32>(ParallelWorkerNumber) + 1;
         auto* participant = new (palloc(sizeof(Participant))) Participant(*index, shared, self, scratch.context());
         index::Crew{&shared->crew, Participant::work, participant}.serve();
-    }
-    index_close(rel, mode);
+    });
 }
 }

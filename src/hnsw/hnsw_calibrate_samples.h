@@ -38,9 +38,9 @@ struct FoundBySamples {
     FoundCounts exact, reference_of_exact, reference;
 };
 
-// `blocks`: of the index, or those of them that count.
-FoundBySamples search_samples(const HnswIndex& index, std::span<const Sample> samples, BlockNumber blocks,
-                              const CalibrationHelp& help);
+// `entry`: there is one. `blocks`: of the index, or those of them that count.
+FoundBySamples search_samples(const HnswIndex& index, const EntryPoint& entry, std::span<const Sample> samples,
+                              BlockNumber blocks, const CalibrationHelp& help);
 
 // use(page copy, slots of its live nodes, how many, block) for each page of nodes from `first` on, before `end`. No lock
 // is held meanwhile.

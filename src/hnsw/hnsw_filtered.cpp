@@ -201,14 +201,18 @@ void FilteredSearch::sweep(uint64 limit) {
         ArenaVec<Candidate>& found;
         void insert(const Candidate& c) { found.push_back(c); }
     } pool{found_};
+    auto score = [&] {
+        store_.keep_passing(&tested_);
+        score_tested(pool);
+    };
     tested_.clear();
     for (BlockNumber block = 1; block < blocks_ && store_.scored() < most; block++) {
         CHECK_FOR_INTERRUPTS();
         store_.prefetch_tests(block + kAhead);
         store_.test_block(block, &tested_);
-        if (tested_.size() >= kScoreTogether) score_tested(pool);
+        if (tested_.size() >= kScoreTogether) score();
     }
-    score_tested(pool);
+    score();
     frontier_.clear();
     later_.clear();
     aside_.clear();
@@ -217,7 +221,6 @@ void FilteredSearch::sweep(uint64 limit) {
 
 template <typename Pool>
 void FilteredSearch::score_tested(Pool& pool) {
-    store_.keep_passing(&tested_);
     size_t fresh = 0;
     for (SlotNumber node : tested_) {
         tested_[fresh] = node;

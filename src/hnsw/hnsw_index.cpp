@@ -89,22 +89,19 @@ const char* smaller_codec(const codec::Codec& codec) {
 }  // namespace
 
 void sketch_node(const HnswIndex& index, Page page, uint32 slot) {
-    if (index.layout.sketch_bytes == 0) return;
-    for (uint32 i = 0; i < index.meta.attributes; i++) {
+    for (uint32 i = 0; i < index.sketches(); i++) {
         index::change_sketch(sketch_at(index, page, i), index.layout.nodes.per_page, slot, NodeValues{index, page, i});
     }
 }
 
 void sketch_nodes(const HnswIndex& index, Page page) {
-    if (index.layout.sketch_bytes == 0) return;
-    for (uint32 i = 0; i < index.meta.attributes; i++) {
+    for (uint32 i = 0; i < index.sketches(); i++) {
         index::make_sketch(sketch_at(index, page, i), index.layout.nodes.per_page, NodeValues{index, page, i});
     }
 }
 
 bool is_sketched(const HnswIndex& index, Page page, uint32 slot) {
-    if (index.layout.sketch_bytes == 0) return true;
-    for (uint32 i = 0; i < index.meta.attributes; i++) {
+    for (uint32 i = 0; i < index.sketches(); i++) {
         if (!index::is_sketched(sketch_at(index, page, i), slot, NodeValues{index, page, i}(slot))) return false;
     }
     return true;

@@ -63,6 +63,8 @@ struct HnswIndex {
     uint32 node_slots(const uint8* code) const {
         return layout.nodes.runs ? page::run_slots(layout.code_offset + code_size(code)) : 1;
     }
+    // On a page of nodes.
+    uint32 sketches() const { return layout.sketch_bytes == 0 ? 0 : meta.attributes; }
     uint32 max_links(int level) const { return level == 0 ? 2u * meta.m : meta.m; }
     const SlotShape& shape(format::PageKind kind) const {
         switch (kind) {

@@ -45,8 +45,8 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     HnswNode* node = node_at(index_, pin.page(), slot);
+    if (!has_whole_node(index_, pin.page(), slot) || !is_live(node)) return false;
     const uint8* code = code_at(index_, node);
-    if (!has_node(index_, pin.page(), slot) || !is_live(node) || !fits_page(code, number)) return false;
     found->tid = node->tid;
     if (!passes(node)) ItemPointerSetInvalid(&found->tid);
     if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;

@@ -118,9 +118,7 @@ public:
         pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
         format::HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
         auto look = [&] {
-            const uint8* code = code_at(index_, node);
-            uint32 slot = nodes.slot(number);
-            if (has_node(index_, pin.page(), slot) && fits_page(code, number)) use(node, code);
+            if (has_whole_node(index_, pin.page(), nodes.slot(number))) use(node, code_at(index_, node));
         };
         if (!lock_codes_) {
             look();

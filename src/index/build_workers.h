@@ -19,8 +19,15 @@ void end_workers(ParallelContext* context);
 
 // In a worker: says what it does, and gives the shared memory.
 void* begin_worker(shm_toc* toc);
-// The mode in which CREATE INDEX itself holds its index; a worker opens it in the same, as those of a btree build do.
-inline LOCKMODE lock_of_built_index(bool concurrent) { return concurrent ? RowExclusiveLock : AccessExclusiveLock; }
+// use(rel) with the index that is being built, in the mode in which CREATE INDEX itself holds it, as workers of a btree
+// build open it.
+template <typename Use>
+void with_built_index(Oid oid, bool concurrent, Use use) {
+    LOCKMODE mode = concurrent ? RowExclusiveLock : AccessExclusiveLock;
+    Relation rel = index_open(oid, mode);
+    use(rel);
+    index_close(rel, mode);
+}
 
 // ---- tasks: what is to be done at a time, in pieces that a leader and its workers take one after the other. Who comes
 // late joins in, and who never comes is not waited for. What a piece reads and writes lies in shared memory.

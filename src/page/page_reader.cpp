@@ -91,6 +91,12 @@ BufferHints::Hint& PageReader::hint_for(BlockNumber block) {
     return hints_->hints[block];
 }
 
+// A page of that shape is in that buffer.
+void PageReader::note(BufferHints::Hint* hint, Buffer buffer, const SlotShape& shape) {
+    hints_->moved |= hint->buffer > InvalidBuffer && hint->buffer != buffer;
+    *hint = {buffer, static_cast<uint32>(shape.kind)};
+}
+
 namespace {
 
 // Of some blocks those that are not near, and what comes with them; in file order.
@@ -148,8 +154,7 @@ void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
         BufferHints::Hint& hint = hint_for(BufferGetBlockNumber(buffer));
         // What is wrong with a page, whoever pins it says.
         bool sound = what_is_wrong(BufferGetPage(buffer), shape) == nullptr;
-        hints_->moved |= hint.buffer > InvalidBuffer && hint.buffer != buffer;
-        if (sound) hint = {buffer, static_cast<uint32>(shape.kind)};
+        if (sound) note(&hint, buffer, shape);
     }
     stream.end();
 }
@@ -162,8 +167,7 @@ Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
     if (buffer != hint.buffer || hint.kind != static_cast<uint32>(shape.kind)) {
         check_page(index_, block, BufferGetPage(buffer), shape);
     }
-    hints_->moved |= hint.buffer > InvalidBuffer && hint.buffer != buffer;
-    hint = {buffer, static_cast<uint32>(shape.kind)};
+    note(&hint, buffer, shape);
     return buffer;
 }
 

@@ -73,16 +73,16 @@ public:
     // Of what guess() gave: whether the page is there, as a whole and to stay for the moment. (It may be on its way, back to
     // where it was before, and a part of it to be seen already.)
     bool holds(BlockNumber block) {
-        BufferDesc* buffer = GetBufferDescriptor(hint_of(block).buffer - 1);
+        BufferDesc* buffer = descriptor_of(block);
         uint32 state = pg_atomic_read_u32(&buffer->state);
         return (state & (BM_VALID | BM_IO_IN_PROGRESS)) == BM_VALID && buffer->tag.blockNum == block;
     }
-    // Whether pages of this index have been seen to leave their buffers.
-    bool moves() const { return hints_->moved; }
     // Whether, besides, nobody holds its lock, and so is changing it.
     bool is_still(BlockNumber block) {
-        return holds(block) && !pg::is_locked(BufferDescriptorGetContentLock(GetBufferDescriptor(hint_of(block).buffer - 1)));
+        return holds(block) && !pg::is_locked(BufferDescriptorGetContentLock(descriptor_of(block)));
     }
+    // Whether pages of this index have been seen to leave their buffers.
+    bool moves() const { return hints_->moved; }
 
     // Whether it was there, as far as this backend saw, or is on its way.
     bool was_near(BlockNumber block) {
@@ -103,7 +103,9 @@ private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
     bool exists(BlockNumber block);
     BufferHints::Hint& hint_for(BlockNumber block);
+    void note(BufferHints::Hint* hint, Buffer buffer, const SlotShape& shape);
     void find_hints();
+    BufferDesc* descriptor_of(BlockNumber block) { return GetBufferDescriptor(hint_of(block).buffer - 1); }
     BufferHints::Hint hint_of(BlockNumber block) {
         if (epoch_ != hint_epoch) find_hints();
         return block < hints_->count ? hints_->hints[block] : BufferHints::Hint{InvalidBuffer, 0};

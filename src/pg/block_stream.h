@@ -70,8 +70,8 @@ private:
     [[maybe_unused]] BufferAccessStrategy strategy_;
 };
 
-// All blocks in file order, or those before `end`. The file may grow meanwhile: what is new comes too. (Before 17 the system's own read-ahead has to
-// do, which explicit advice would disturb.)
+// All blocks in file order, or those before `end`. The file may grow meanwhile: what is new comes too. (Before 17 the
+// system's own read-ahead has to do, which explicit advice would disturb.)
 class BlockPass {
 public:
     BlockPass(Relation index, BlockNumber first, BufferAccessStrategy strategy, BlockNumber end = InvalidBlockNumber)
