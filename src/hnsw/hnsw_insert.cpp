@@ -228,13 +228,16 @@ bool HnswInserter::add_posting(SlotNumber number, const uint8* code, const NewRo
 
 // Whether a slot that was claimed for a node is still its own. A vacuum that comes by between the claim and the moment
 // when the node refers to the slot cannot know that we are at it, and frees the slot. The node's page is exclusively
-// locked, which keeps vacuum off until the node refers to the slot.
-bool HnswInserter::still_owns(SlotNumber node, PageKind kind, SlotNumber number) {
+// locked, which keeps vacuum off until the node refers to the slot. A freed slot of links may have been claimed again for
+// another level of the same node.
+bool HnswInserter::still_owns(SlotNumber node, PageKind kind, SlotNumber number, int level) {
     const SlotShape& shape = index_.shape(kind);
     pg::Pin pin{store_.reader().pin(shape.block(number), shape)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
+    char* slot = page::slot_at(pin.page(), shape, shape.slot(number));
     SlotNumber owner;
-    return slot_owner(kind, page::slot_at(pin.page(), shape, shape.slot(number)), &owner) && owner == node;
+    if (!slot_owner(kind, slot, &owner) || owner != node) return false;
+    return kind == PageKind::postings || reinterpret_cast<HnswLinks*>(slot)->level == level;
 }
 
 // The node with its code, its row and the links of level 0; nobody refers to it yet.
@@ -318,10 +321,9 @@ void HnswInserter::write_upper_rows(SlotNumber number, int level) {
         }
         pg::Pin pin{store_.reader().pin(nodes.block(number), nodes)};
         pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
-        if (!std::all_of(rows + 1, rows + level + 1,
-                         [&](SlotNumber row) { return still_owns(number, PageKind::upper_links, row); })) {
-            continue;
-        }
+        bool ours = true;
+        for (int l = 1; l <= level; l++) ours = ours && still_owns(number, PageKind::upper_links, rows[l], l);
+        if (!ours) continue;
         page::PageChange record{index_.rel, index_.logged};
         Page page = record.add(pin.buffer());
         node_at(index_, page, nodes.slot(number))->upper = above;

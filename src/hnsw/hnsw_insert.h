@@ -53,7 +53,7 @@ private:
     void choose_links(SlotNumber self, int level);
     bool add_row(SlotNumber number, const uint8* code, const NewRow& row);
     bool add_posting(SlotNumber number, const uint8* code, const NewRow& row, SlotNumber head);
-    bool still_owns(SlotNumber node, format::PageKind kind, SlotNumber number);
+    bool still_owns(SlotNumber node, format::PageKind kind, SlotNumber number, int level = 0);
     SlotNumber write_node(const uint8* code, const NewRow& row, int level);
     void write_upper_rows(SlotNumber node, int level);
     void write_base_row(SlotNumber node);

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use File::Copy ();
+use List::Util qw(max);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -43,11 +44,13 @@ my $truth = q{SELECT string_agg(id::text, ' ' ORDER BY embedding <-> near(0)) FR
 my $missing = q{SELECT count(*) FROM items i LEFT JOIN LATERAL (SELECT embedding <-> i.embedding AS distance FROM items
 	ORDER BY embedding <-> i.embedding LIMIT 1) n ON true WHERE n.distance IS DISTINCT FROM 0};
 
-# What there is before; who is stopped; who runs meanwhile.
+# What there is before; who is stopped; who runs meanwhile; how many steps are tried at least.
 my %pairs = (
 	'two inserts link the same rows' => [ '', rows(101, 101), rows(109, 109) ],
 	'inserts of equal vectors' => [ '', 'INSERT INTO items VALUES (101, near(7))', 'INSERT INTO items SELECT 101 + i, near(7) FROM generate_series(1, 30) i' ],
 	'an insert, and a vacuum of its neighbours' => [ 'DELETE FROM items WHERE id % 8 = 5 OR id % 3 = 0', rows(101, 101), $vacuum ],
+	# A row of links that the vacuum frees is the next one to be claimed, if no other of its page became free: 5 is of level 0.
+	'inserts of upper levels, and a vacuum' => [ 'DELETE FROM items WHERE id = 5', rows(101, 108), $vacuum, 100 ],
 	'an insert, and a vacuum of all' => [ 'DELETE FROM items', rows(101, 101), $vacuum ],
 	'a vacuum, and inserts' => [ 'DELETE FROM items WHERE id % 2 = 1', $vacuum, rows(101, 120) ],
 	'a vacuum of all, and inserts' => [ 'DELETE FROM items', $vacuum, rows(101, 103) ],
@@ -101,11 +104,12 @@ foreach my $am ('hnsw', 'ivfflat')
 	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_idx; TRUNCATE items; ' . rows(1, 48) . ';' . create_index(with => $with));
 	foreach my $what (grep { !$ENV{VECTOREXT_PAIR} || /$ENV{VECTOREXT_PAIR}/ } sort keys %pairs)
 	{
-		my ($before, $a, $b) = @{ $pairs{$what} };
+		my ($before, $a, $b, $least) = @{ $pairs{$what} };
+		my $most = max($steps, $least // 0);
 		answer($first, 'SET vectorext.pause_reads = ' . ($a eq $search ? 'on' : 'off'));
 		my $all = steps_of($before, $a);
 		my ($tried, $stopped, @bad) = (0, 0);
-		for (my $n = 1; $n <= $all; $n += $all > $steps ? $all / $steps : 1)
+		for (my $n = 1; $n <= $all; $n += $all > $most ? $all / $most : 1)
 		{
 			my ($did, $bad) = interleave($what, $before, $a, $b, int $n);
 			$tried++;
