@@ -18,12 +18,15 @@ my %script = (
 	vacuum => "VACUUM (INDEX_CLEANUP on) items;\n");
 append_to_file("$dir/$_.sql", $script{$_}) foreach keys %script;
 
-foreach my $am ('hnsw', 'ivfflat')
+# With few links each of them is needed, and changes hands often.
+foreach my $of ([ 'hnsw' ], [ 'hnsw', 'm = 2, ef_construction = 8' ], [ 'ivfflat' ])
 {
+	my ($am, $with) = @$of;
 	access_method($am);
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS items');
 	make_items($node, 1, 1000, dims => 16);
-	$node->safe_psql('postgres', create_index());
+	$node->safe_psql('postgres', create_index($with ? (with => $with) : ()));
+	$am .= " with $with" if $with;
 	my $seconds = 6;
 	my @load = (
 		background($node, [ 'pgbench', '-n', '-c', '2', '-T', $seconds, '-f', "$dir/insert.sql\@4", '-f', "$dir/update.sql\@2", '-f', "$dir/delete.sql\@3" ]),
