@@ -88,6 +88,7 @@ bool HnswStore::may_pass(SlotNumber number) {
         if (node_passes(guessed, number)) return true;
         // Wrongly to say yes does no harm, rows are tested again; to say no loses them.
         pg_read_barrier();
+        page::unpinned_again(guessed, index_.layout.code_offset + codec::kMinSparseCode);
         if (reader_.moves() ? surely_fails(guessed, number) : glimpse(guessed, number) != nullptr) return false;
     }
     pg::Pin pin{reader_.pin(block, nodes)};
@@ -136,6 +137,7 @@ size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32
         live++;
         SlotNumber number = nodes.number(block, i);
         if (node_passes(node, number)) passing->push_back(number);
+        page::unpinned_again(page, BLCKSZ);
     }
     return live;
 }

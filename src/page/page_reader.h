@@ -30,6 +30,16 @@ inline const char* unpinned(Buffer buffer) {
     return page;
 }
 
+// The same of bytes that are looked at once more, where pages were pinned meanwhile: one of them may have come into this
+// buffer, and is unpinned.
+inline void unpinned_again(const void* from, size_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
 // The buffers in which this backend last saw the blocks of one relation file.
 struct BufferHints {
     pg::FileLocator file;  // hash key
