@@ -68,9 +68,10 @@ private:
         return !searched() || (node < parent_.size() && parent_[node] != kNoNode);
     }
 
-    // Whether taking the edge from -> to away cuts nobody off.
+    // Whether taking the edge from -> to away cuts nobody off. A node that the search has not seen came since, and this may
+    // be all that leads to it.
     bool is_spare(uint32_t from, uint32_t to) {
-        return searched() ? to >= parent_.size() || parent_[to] != from : is_linked_back(to, from);
+        return searched() ? is_reached(to) && parent_[to] != from : is_linked_back(to, from);
     }
 
     void reach(uint32_t node, uint32_t from) {

@@ -73,6 +73,19 @@ void test_edge_that_goes_meanwhile() {
     CHECK(graph.rows[2] == (std::vector<uint32_t>{0, 4}));
 }
 
+// 3 is inserted when the search is over, in a place that was looked at or behind where it ends: 1 alone leads to it, and
+// keeps that edge when 2 asks for one.
+void test_node_that_comes_meanwhile(size_t limit) {
+    Graph graph{{{1}, {0}, {1}, {}}, {{}, {}, {1}, {}}, {}};
+    Connector<BasicVec<uint32_t, Malloc>, Graph> connector{Malloc{}, graph, limit};
+    connector.start(0);
+    graph.rows[1] = {0, 3};
+    graph.rows[3] = {1};
+    CHECK(connector.connect(2));
+    CHECK(graph.leads(0, 2));
+    CHECK(graph.leads(0, 3));
+}
+
 // Nothing happens meanwhile.
 void test_unreached() {
     Graph graph{{{1}, {0}, {1}, {2}}, {{}, {}, {1}, {2}}, {}};
@@ -84,5 +97,7 @@ void test_unreached() {
 int main() {
     test_unreached();
     test_edge_that_goes_meanwhile();
+    test_node_that_comes_meanwhile(3);
+    test_node_that_comes_meanwhile(4);
     return vext::test::finish("hnsw_connect_test");
 }
