@@ -14,9 +14,6 @@ using format::kNoSlot;
 
 namespace {
 
-constexpr int kSettleRounds = 4;
-constexpr long kSettleWait = 5000;  // microseconds, and ten times as long after each round
-
 const char* const kKindNames[] = {"nodes", "base_links", "upper_links", "postings"};
 
 // The transaction id at which a slot was freed.
@@ -236,19 +233,16 @@ bool HnswCheck::lacks_list(PageKind kind, Page page) {
 
 // ---- second looks
 
-// Inserts take moments; what they left half done is there for longer.
 void HnswCheck::settle() {
-    long wait = 0;
-    for (int round = 0; round < kSettleRounds && !suspects_.empty(); round++) {
-        if (wait > 0) pg_usleep(wait);
-        wait = wait == 0 ? kSettleWait : wait * 10;
+    look_again([&] {
         size_t kept = 0;
         for (size_t i = 0; i < suspects_.size(); i++) {
             CHECK_FOR_INTERRUPTS();
             if (is_still(suspects_[i])) suspects_[kept++] = suspects_[i];
         }
         suspects_.resize(kept);
-    }
+        return kept > 0;
+    });
     for (const Suspect& s : suspects_) report(s);
 }
 

@@ -67,6 +67,14 @@ private:
     void check_free_lists();
     bool lacks_list(PageKind kind, Page page);
     void settle();
+    // Inserts take moments; what they left half done is there for longer. still(): looks again whether anything is wrong.
+    template <typename Still>
+    static void look_again(Still still) {
+        for (long microseconds : {0, 5'000, 50'000, 500'000}) {
+            if (microseconds > 0) pg_usleep(microseconds);
+            if (!still()) return;
+        }
+    }
     bool is_still(const Suspect& s);
     void report(const Suspect& s);
 
@@ -89,7 +97,7 @@ private:
     void check_entry();
     void check_reach();
     uint32 links_of(SlotNumber node, SlotNumber* out);
-    void reach(SlotNumber node);
+    void follow(SlotNumber node);
     void sweep();
 
     const hnsw::HnswIndex& index_;

@@ -52,10 +52,9 @@ uint32 HnswCheck::links_of(SlotNumber number, SlotNumber* out) {
 }
 
 // A node has been reached: so are those that it leads to, whether they are live or dead.
-void HnswCheck::reach(SlotNumber node) {
-    if (!reached_.insert(node)) return;
-    queue_.push_back(node);
+void HnswCheck::follow(SlotNumber node) {
     SlotNumber links[hnsw::kMaxLinks];
+    queue_.push_back(node);
     while (!queue_.empty()) {
         SlotNumber at = queue_.back();
         queue_.pop_back();
@@ -68,38 +67,36 @@ void HnswCheck::reach(SlotNumber node) {
     }
 }
 
-// Inserts may have moved an edge from a node that was not looked at yet to one that was: so all nodes that were reached
-// are looked at again, in file order.
+// Inserts may have moved an edge from a node that was not looked at yet to one that was, or to a new one: so all nodes
+// that were reached are looked at again, in file order.
 void HnswCheck::sweep() {
-    SlotNumber links[hnsw::kMaxLinks];
-    for (SlotNumber node = 0; node < states_.size(); node++) {
-        if (states_[node] < live || !reached_.contains(node)) continue;
-        uint32 n = links_of(node, links);
-        for (uint32 i = 0; i < n; i++) {
-            if (is_live(state_of(links[i]))) reach(links[i]);
-        }
+    uint64 end = static_cast<uint64>(RelationGetNumberOfBlocks(pages_.index())) * nodes().per_page;
+    for (uint64 node = 0; node < end; node++) {
+        if (reached_.contains(node)) follow(static_cast<SlotNumber>(node));
     }
 }
 
 void HnswCheck::check_reach() {
     elog(DEBUG1, "checking which nodes of index \"%s\" can be reached", RelationGetRelationName(pages_.index()));
-    SlotNumber entry = kNoSlot;
-    pages_.look(format::kHnswMetaBlock, page::kMetaShape<HnswMeta>,
-                [&](Page page) { entry = hnsw::meta_of(page)->entry; });
     if (live_ == 0) return;
-    auto count = [&] {
+    auto find = [&](bool again) {
+        SlotNumber entry = kNoSlot;
+        pages_.look(format::kHnswMetaBlock, page::kMetaShape<HnswMeta>,
+                    [&](Page page) { entry = hnsw::meta_of(page)->entry; });
+        if (entry != kNoSlot && reached_.insert(entry)) follow(entry);
+        if (again) sweep();
         unreached_ = 0;
         for (SlotNumber node = 0; node < states_.size(); node++) {
             unreached_ += is_live(states_[node]) && !reached_.contains(node);
         }
     };
-    if (entry != kNoSlot) reach(entry);
+    find(false);
     searched_ = true;
-    count();
-    if (unreached_ > 0) {
-        sweep();
-        count();
-    }
+    // Two inserts at the same time may cut a node off for a moment, until they look again.
+    look_again([&] {
+        if (unreached_ > 0) find(true);
+        return unreached_ > 0;
+    });
     for (SlotNumber node = 0; unreached_ > 0 && node < states_.size(); node++) {
         if (!is_live(states_[node]) || reached_.contains(node)) continue;
         warning(PageKind::nodes, node, "the entry point does not lead to this node");

@@ -50,14 +50,16 @@ public:
         if (from == kNoNode) return false;
         added_++;
         if (!reached) reach(node, from);
+        bool all = true;
         while (!cut_.empty()) {
             uint32_t cut = cut_.back();
             cut_.pop_back();
             if (is_reached(cut)) continue;
-            if ((from = attach(cut)) == kNoNode) return false;
-            reach(cut, from);
+            from = attach(cut);
+            all &= from != kNoNode;
+            if (from != kNoNode) reach(cut, from);
         }
-        return true;
+        return all;
     }
 
     size_t added() const { return added_; }
@@ -68,10 +70,11 @@ private:
         return !searched() || (node < parent_.size() && parent_[node] != kNoNode);
     }
 
-    // Whether taking the edge from -> to away cuts nobody off. A node that the search has not seen came since, and this may
-    // be all that leads to it.
+    // Whether taking the edge from -> to away cuts nobody off. It may be all that leads to a node that came after the
+    // search.
     bool is_spare(uint32_t from, uint32_t to) {
-        return searched() ? is_reached(to) && parent_[to] != from : is_linked_back(to, from);
+        if (!searched()) return is_linked_back(to, from);
+        return to < parent_.size() && parent_[to] != kNoNode && parent_[to] != from;
     }
 
     void reach(uint32_t node, uint32_t from) {
@@ -124,13 +127,13 @@ private:
 
     // Gives a node the edge from -> node. Of a full row only the last of that many shares may be given away.
     bool offer(uint32_t from, uint32_t node, size_t shares) {
-        if (!is_reached(from) || from == node || (!is_reached(node) && hangs_on_cut(from))) return false;
+        if (!is_reached(from) || from == node) return false;
         uint32_t seen[kMaxLinksOnLevel], links[kMaxLinksOnLevel + 1];
         size_t n = graph_.links(from, seen);
-        if (std::find(seen, seen + n, node) != seen + n) return true;
+        bool there = std::find(seen, seen + n, node) != seen + n;
         std::copy(seen, seen + n, links);
         size_t at = n;
-        if (n == graph_.max_links()) {
+        if (!there && n == graph_.max_links()) {
             // The last is the one to miss least, where links ascend by distance: those of a build nearly do.
             if constexpr (requires { graph_.sort_links(from, links, n); }) graph_.sort_links(from, links, n);
             size_t first = n - n / shares;
@@ -138,28 +141,29 @@ private:
             if (at == first) return false;
             at--;
         }
+        if (!is_reached(node) && !still_reached(from)) return false;
+        if (there) return true;
         uint32_t lost = at == n ? kNoNode : links[at];
         links[at] = node;
         if (!graph_.set_links(from, seen, n, links, at == n ? n + 1 : n)) return false;
-        if (lost != kNoNode) doubt(lost);
+        if (lost != kNoNode && searched()) still_reached(lost);
         return true;
     }
 
-    // Whether a node was reached through one that is cut off now.
-    bool hangs_on_cut(uint32_t node) const {
-        while (node != entry_ && node != kNoNode) node = parent_[node];
-        return node == kNoNode;
-    }
-
-    // An insert may have dropped the edge by which a node was reached for the sake of the one that was taken away.
-    // (A node that was not reached is still to come.)
-    void doubt(uint32_t node) {
-        if (!searched() || node >= parent_.size() || node == entry_ || parent_[node] == kNoNode) return;
+    // Whether the way by which a node was reached is still there: an insert may have dropped an edge of it, for the sake of
+    // one that was taken away here. Then the node behind that is cut off.
+    bool still_reached(uint32_t node) {
         uint32_t row[kMaxLinksOnLevel];
-        size_t n = graph_.links(parent_[node], row);
-        if (std::find(row, row + n, node) != row + n) return;
-        parent_[node] = kNoNode;
-        cut_.push_back(node);
+        for (uint32_t from; node != entry_; node = from) {
+            from = parent_[node];
+            if (from == kNoNode) return false;
+            size_t n = graph_.links(from, row);
+            if (std::find(row, row + n, node) != row + n) continue;
+            parent_[node] = kNoNode;
+            cut_.push_back(node);
+            return false;
+        }
+        return true;
     }
 
     static constexpr size_t kMaxLinksOnLevel = 200;

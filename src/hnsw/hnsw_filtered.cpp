@@ -49,15 +49,29 @@ size_t FilteredSearch::wanted() const {
     return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(asked_) * (least + (1 - least) * share_)));
 }
 
-void FilteredSearch::keep_best(codec::Key key) {
-    if (best_.size() == beam_) {
-        if (key >= best_.back()) return;
+// A node that passes.
+void FilteredSearch::keep(const Candidate& c) {
+    if (best_.size() >= beam_) {
+        if (c.key >= best_.back().key) return found_.push_back(c);
+        found_.push_back(best_.back());
         best_.pop_back();
     }
-    auto at = static_cast<size_t>(std::upper_bound(best_.begin(), best_.end(), key) - best_.begin());
-    best_.push_back(key);
-    std::copy_backward(best_.begin() + at, best_.end() - 1, best_.end());
-    best_[at] = key;
+    best_.push_back(c);
+    size_t at = best_.size() - 1;
+    for (; at > 0 && c.key < best_[at - 1].key; at--) best_[at] = best_[at - 1];
+    best_[at] = c;
+}
+
+// Takes the nearest of the others among the best, up to so many.
+void FilteredSearch::gather(size_t count) {
+    size_t n = std::min(count - std::min(count, best_.size()), found_.size());
+    if (n == 0) return;
+    auto nearer = [](const Candidate& a, const Candidate& b) { return a.key < b.key; };
+    std::nth_element(found_.begin(), found_.begin() + (n - 1), found_.end(), nearer);
+    std::sort(found_.begin(), found_.begin() + n, nearer);
+    for (size_t i = 0; i < n; i++) best_.push_back(found_[i]);
+    std::copy(found_.begin() + n, found_.end(), found_.begin());
+    found_.resize_uninitialized(found_.size() - n);
 }
 
 void FilteredSearch::push(const Candidate& c) {
@@ -65,28 +79,22 @@ void FilteredSearch::push(const Candidate& c) {
     std::push_heap(frontier_.begin(), frontier_.end(), farther_first);
 }
 
-void FilteredSearch::insert(const Candidate& scored) {
-    Candidate c = scored;
-    c.passes = store_.may_pass(c.node);
+void FilteredSearch::insert(const Candidate& c) {
     share_ += ((c.passes ? 1 : 0) - share_) / kRecent;
-    if (c.passes) {
-        passed_++;
-        found_.push_back(c);
-        keep_best(c.key);
-    }
+    passed_ += c.passes;
     if (leapt_ && !c.passes && (!near_passing_ || share_ > kConnected)) {
         aside_.push_back(c);
-    } else if (best_.size() < beam_ || c.key < best_.back()) {
+    } else if (best_.size() < beam_ || c.key < best_.back().key) {
         push(c);
     } else {
         later_.push_back(c);
     }
+    if (c.passes) keep(c);
 }
 
 void FilteredSearch::widen(size_t beam) {
     beam_ = beam;
-    best_.clear();
-    for (const Candidate& c : found_) keep_best(c.key);
+    gather(beam);
 }
 
 void FilteredSearch::search(size_t beam, uint64 limit) {
@@ -103,7 +111,7 @@ void FilteredSearch::search(size_t beam, uint64 limit) {
     }
     for (;;) {
         size_t most = enough();
-        bool full = best_.size() >= most, done = full && !frontier_.empty() && frontier_[0].key > best_[most - 1];
+        bool full = best_.size() >= most, done = full && !frontier_.empty() && frontier_[0].key > best_[most - 1].key;
         if (leapt_ && (done || frontier_.empty())) {
             come_back(limit);
             continue;
@@ -198,9 +206,9 @@ void FilteredSearch::sweep(uint64 limit) {
     constexpr size_t kScoreTogether = 256;
     auto most = static_cast<uint64>(static_cast<double>(limit) * kOverLimit);
     struct {
-        ArenaVec<Candidate>& found;
-        void insert(const Candidate& c) { found.push_back(c); }
-    } pool{found_};
+        FilteredSearch& search;
+        void insert(const Candidate& c) { search.keep(c); }
+    } pool{*this};
     auto score = [&] {
         store_.keep_passing(&tested_);
         score_tested(pool);

@@ -14,7 +14,7 @@ public:
     // All must outlive the search; the filter is the store's.
     FilteredSearch(HnswStore& store, NodeSet<ArenaVec>& seen, MemoryContext context)
         : store_(store), seen_(seen), blocks_(RelationGetNumberOfBlocks(store.index().rel)), frontier_(context),
-          later_(context), aside_(context), found_(context), best_(context), tested_(context) {}
+          later_(context), aside_(context), best_(context), found_(context), tested_(context) {}
 
     // Goes on until `beam` nodes that pass, and were not taken yet, are known to be the nearest; fewer where most
     // others fail too. At most `limit` nodes are scored, all searches together.
@@ -22,23 +22,27 @@ public:
     // Hands over the nearest n of the nodes that were found: use(candidate). Those behind them: left(candidate).
     template <typename Use, typename Left>
     void take(size_t n, size_t look, Use use, Left left) {
-        auto nearer = [](const Candidate& a, const Candidate& b) { return a.key < b.key; };
-        n = std::min(n, found_.size());
-        size_t sorted = std::min(n + look, found_.size());
-        std::partial_sort(found_.begin(), found_.begin() + sorted, found_.end(), nearer);
-        for (size_t i = 0; i < n; i++) use(found_[i]);
-        for (size_t i = n; i < sorted; i++) left(found_[i]);
-        std::copy(found_.begin() + n, found_.end(), found_.begin());
-        found_.resize_uninitialized(found_.size() - n);
+        n = std::min(n, best_.size() + found_.size());
+        gather(n + look);
+        for (size_t i = 0; i < n; i++) use(best_[i]);
+        for (size_t i = n; i < std::min(n + look, best_.size()); i++) left(best_[i]);
+        std::copy(best_.begin() + n, best_.end(), best_.begin());
+        best_.resize_uninitialized(best_.size() - n);
     }
     // How many of the beam to take, and whether there is nothing left to search.
     size_t wanted() const;
     bool exhausted() const { return exhausted_; }
     // Of nodes, in the index.
     uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
-    size_t bytes() const { return frontier_.bytes() + later_.bytes() + aside_.bytes() + found_.bytes() + seen_.size() * 8; }
+    size_t bytes() const { return frontier_.bytes() + later_.bytes() + aside_.bytes() + best_.bytes() + found_.bytes() + seen_.size() * 8; }
 
-    // What expand() needs of a pool.
+    // Scored elsewhere.
+    void add(Candidate c) {
+        c.passes = store_.may_pass(c.node);
+        insert(c);
+    }
+    // What expand() needs of a pool. The store tests what it offers.
+    static constexpr bool kTested = true;
     void insert(const Candidate& c);
     uint32_t peek() const { return frontier_.empty() ? kNoNode : frontier_[0].node; }
 
@@ -47,7 +51,8 @@ private:
 
     size_t enough() const { return landed_ ? beam_ : wanted(); }
     void widen(size_t beam);
-    void keep_best(codec::Key key);
+    void gather(size_t count);
+    void keep(const Candidate& c);
     void push(const Candidate& c);
     double left_to_score(size_t enough) const;
     Way choose_way(uint64 limit);
@@ -65,8 +70,8 @@ private:
     ArenaVec<Candidate> frontier_;  // a heap: not expanded, nearest first
     ArenaVec<Candidate> later_;     // not expanded, and behind the beam when they were scored
     ArenaVec<Candidate> aside_;     // not expanded, and left where the search leapt away
-    ArenaVec<Candidate> found_;     // pass, and were not taken
-    ArenaVec<codec::Key> best_;     // ascending: the nearest of these, at most beam_
+    ArenaVec<Candidate> best_;      // ascending: the nearest that pass and were not taken, at least beam_ if there are so many
+    ArenaVec<Candidate> found_;     // others that pass
     size_t asked_ = 1, beam_ = 1;   // the beam, and what is kept of it: more once the search has leapt
     double spent_ = 0;              // nodes scored when this search began
     size_t passed_ = 0;             // of all scored in the graph

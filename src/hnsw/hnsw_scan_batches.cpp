@@ -161,7 +161,7 @@ void filtered_batch(Scan& s, bool first) {
 // The descent goes through all nodes.
 void start_filtered(Scan& s, const EntryPoint& entry) {
     descend(s.store, entry.node, {entry.level, 0, search_beam(s.ef), s.ef, 0}, s.pool, s.seen);
-    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->insert(s.pool[i]);
+    for (size_t i = 0; i < s.pool.size(); i++) s.filtered->add(s.pool[i]);
     SlotNumber node = entry.node;
     if (s.seen.insert(node)) s.store.score_into(&node, 1, *s.filtered);
     filtered_batch(s, true);

@@ -80,18 +80,9 @@ bool HnswStore::surely_fails(const HnswNode* guessed, SlotNumber number) {
     return !passes && reader_.holds(block);
 }
 
-bool HnswStore::may_pass(SlotNumber number) {
-    const HnswNode* guessed = guess_node(number);
+bool HnswStore::may_pass_locked(SlotNumber number) {
     const SlotShape& nodes = index_.layout.nodes;
-    BlockNumber block = nodes.block(number);
-    if (!lock_codes_ && glimpse(guessed, number) != nullptr) {
-        if (node_passes(guessed, number)) return true;
-        // Wrongly to say yes does no harm, rows are tested again; to say no loses them.
-        pg_read_barrier();
-        page::unpinned_again(guessed, index_.layout.code_offset + codec::kMinSparseCode);
-        if (reader_.moves() ? surely_fails(guessed, number) : glimpse(guessed, number) != nullptr) return false;
-    }
-    pg::Pin pin{reader_.pin(block, nodes)};
+    pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_SHARE};
     HnswNode* node = node_at(index_, pin.page(), nodes.slot(number));
     return has_node(index_, pin.page(), nodes.slot(number)) && is_live(node) && node_passes(node, number);

@@ -57,7 +57,7 @@ public:
 
     // Whether a node has a row that passes, as far as that can be told in passing. In a chain of many chunks the first
     // ones are looked at.
-    bool may_pass(SlotNumber number);
+    bool may_pass(SlotNumber number) { return may_pass(number, guess_node(number)); }
     // The same of a node whose page is locked, or seen by a hint (then what is read may be wrong).
     bool node_passes(const format::HnswNode* node, SlotNumber number) {
         if (ItemPointerIsValid(&node->tid) && passes(node)) return true;
@@ -137,6 +137,17 @@ public:
     uint64 followed() const { return followed_; }
 
 private:
+    // Of a node that probably is where `guessed` says.
+    bool may_pass(SlotNumber number, const format::HnswNode* guessed) {
+        if (!lock_codes_ && glimpse(guessed, number) != nullptr) {
+            if (node_passes(guessed, number)) return true;
+            // Wrongly to say yes does no harm, rows are tested again; to say no loses them.
+            pg_read_barrier();
+            if (reader_.moves() ? surely_fails(guessed, number) : glimpse(guessed, number) != nullptr) return false;
+        }
+        return may_pass_locked(number);
+    }
+    bool may_pass_locked(SlotNumber number);
     bool chain_passes(SlotNumber chunk, SlotNumber node);
     bool surely_fails(const format::HnswNode* guessed, SlotNumber number);
     size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);
@@ -176,7 +187,9 @@ private:
 
     // The code of a node where a hint says that it is, or nullptr.
     const uint8* glimpse(const format::HnswNode* node, SlotNumber number) const {
-        if (node == nullptr || node->mark != mark_of(index_, number)) return nullptr;
+        if (node == nullptr) return nullptr;
+        page::unpinned_again(node, index_.layout.code_offset + codec::kMinSparseCode);
+        if (node->mark != mark_of(index_, number)) return nullptr;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
         return fits_page(code, number) ? code : nullptr;
     }
@@ -203,12 +216,17 @@ private:
         }
         if (!index_.layout.nodes.runs) index_.codec->score(query_, codes, count, keys);
         if (count < n) bring_missing(nodes, n, place, count);
+        auto offer = [&](codec::Key key, size_t i) {
+            Candidate c{key, nodes[i]};
+            if constexpr (requires { Pool::kTested; }) c.passes = may_pass(nodes[i], guessed[i]);
+            pool.insert(c);
+        };
         // In their order, whatever was in memory: a search gives the same answers twice.
         for (size_t i = 0, known = 0; i < n; i++) {
             if (known < count && place[known] == i) {
-                pool.insert({keys[known++], nodes[i]});
+                offer(keys[known++], i);
             } else if (codec::Key key; read_key(nodes[i], &key)) {
-                pool.insert({key, nodes[i]});
+                offer(key, i);
             }
         }
     }

@@ -30,8 +30,8 @@ inline const char* unpinned(Buffer buffer) {
     return page;
 }
 
-// The same of bytes that are looked at once more, where pages were pinned meanwhile: one of them may have come into this
-// buffer, and is unpinned.
+// Bytes of such a page are looked at later, or again: the server may have pinned another page in its buffer meanwhile, and
+// have told the sanitizer that it let go of it.
 inline void unpinned_again(const void* from, size_t bytes) {
 #ifdef __SANITIZE_ADDRESS__
     __asan_unpoison_memory_region(from, bytes);

@@ -73,17 +73,21 @@ void test_edge_that_goes_meanwhile() {
     CHECK(graph.rows[2] == (std::vector<uint32_t>{0, 4}));
 }
 
-// 3 is inserted when the search is over, in a place that was looked at or behind where it ends: 1 alone leads to it, and
-// keeps that edge when 2 asks for one.
-void test_node_that_comes_meanwhile(size_t limit) {
-    Graph graph{{{1}, {0}, {1}, {}}, {{}, {}, {1}, {}}, {}};
-    Connector<BasicVec<uint32_t, Malloc>, Graph> connector{Malloc{}, graph, limit};
+// 3, and 5 which lies past the end of the search, come when all before them were seen to. 1 and 2 lead to them, nobody
+// else, and do not give these edges away for 4, which was not reached.
+void test_nodes_that_come_later() {
+    Graph graph{{{1, 2}, {0}, {0}, {}, {2}, {}}, {{}, {}, {}, {1}, {1, 2, 0}, {2}}, {}};
+    constexpr size_t kSearched = 5;
+    Connector<BasicVec<uint32_t, Malloc>, Graph> connector{Malloc{}, graph, kSearched};
     connector.start(0);
-    graph.rows[1] = {0, 3};
+    for (uint32_t node = 0; node < 3; node++) CHECK(connector.connect(node));
+    graph.rows[1].push_back(3);
+    graph.rows[2].push_back(5);
     graph.rows[3] = {1};
-    CHECK(connector.connect(2));
-    CHECK(graph.leads(0, 2));
+    graph.rows[5] = {2};
+    connector.connect(4);
     CHECK(graph.leads(0, 3));
+    CHECK(graph.leads(0, 5));
 }
 
 // Nothing happens meanwhile.
@@ -97,7 +101,6 @@ void test_unreached() {
 int main() {
     test_unreached();
     test_edge_that_goes_meanwhile();
-    test_node_that_comes_meanwhile(3);
-    test_node_that_comes_meanwhile(4);
+    test_nodes_that_come_later();
     return vext::test::finish("hnsw_connect_test");
 }
