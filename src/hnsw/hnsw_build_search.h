@@ -20,6 +20,14 @@ public:
         entries_.resize_uninitialized(ef);
         ef_ = ef;
         size_ = cursor_ = 0;
+        least_place_ = ef;
+    }
+
+    // Whether one of the first half came since this was last asked.
+    bool has_better_half() {
+        bool better = least_place_ < ef_ / 2;
+        least_place_ = ef_;
+        return better;
     }
 
     size_t size() const { return size_; }
@@ -44,6 +52,7 @@ public:
         e[at] = entry;
         size_++;
         cursor_ = std::min(cursor_, at);
+        least_place_ = std::min(least_place_, at);
     }
 
     // The nearest that was not expanded yet, or kNoNode.
@@ -66,7 +75,7 @@ private:
     }
 
     V<uint64_t> entries_;
-    size_t ef_ = 0, size_ = 0, cursor_ = 0;
+    size_t ef_ = 0, size_ = 0, cursor_ = 0, least_place_ = 0;
 };
 static_assert(kMaxMemoryNodes <= size_t{1} << 31);  // what an entry has room for
 
@@ -100,7 +109,9 @@ private:
     int shift_ = 0;
 };
 
-// One search of a build: from the entry point down to the node's level, then through its levels.
+// One search of a build: from the entry point down to the node's level, then through its levels. On these it has patience
+// (Teofili and Lin, "Patience in Proximity", 2025): when as many as a quarter of the beam were expanded and none of the
+// nearer half was new, it ends. Of the farther half the heuristic keeps few.
 template <template <typename> class V>
 class BuildSearch {
 public:
@@ -121,6 +132,8 @@ public:
     bool turn() {
         if (expanding_ == kNoNode) {
             score();
+            waited_ = pool_.has_better_half() ? 0 : waited_ + 1;
+            if (waited_ > patience_) return false;
             expanding_ = pool_.next();
             if (expanding_ == kNoNode) return false;
             prefetch(graph_.row(expanding_, level_), graph_.p.row_width(level_) * sizeof(uint32_t));
@@ -150,6 +163,8 @@ public:
     const BuildPool<V>& found() const { return pool_; }
 
 private:
+    static constexpr size_t kLeastPatience = 8;
+
     static void prefetch(const void* from, size_t bytes) {
         const char* at = static_cast<const char*>(from);
         // Behind these the processor sees by itself what is coming.
@@ -159,7 +174,10 @@ private:
     }
 
     void begin_level(uint32_t entry) {
-        size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
+        bool above = level_ > graph_.levels[node_];
+        size_t ef = above ? link_beam(ef_) : ef_;
+        patience_ = above ? SIZE_MAX : std::max<size_t>(ef / 4, kLeastPatience);
+        waited_ = 0;
         pool_.reset(ef);
         seen_.reset(ef);
         seen_.add(entry);
@@ -185,6 +203,7 @@ private:
     uint32_t node_ = kNoNode;
     size_t ef_ = 0;
     int level_ = 0;
+    size_t patience_ = 0, waited_ = 0;  // expansions
     uint32_t expanding_ = kNoNode;
     size_t fresh_ = 0;
     uint32_t links_[kMaxLinks];

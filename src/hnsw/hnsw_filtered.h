@@ -34,7 +34,9 @@ public:
     bool exhausted() const { return exhausted_; }
     // Of nodes, in the index.
     uint64 places() const { return uint64{blocks_} * store_.index().layout.nodes.per_page; }
-    size_t bytes() const { return frontier_.bytes() + later_.bytes() + aside_.bytes() + best_.bytes() + found_.bytes() + seen_.size() * 8; }
+    size_t bytes() const {
+        return frontier_.bytes() + later_.bytes() + aside_.bytes() + best_.bytes() + found_.bytes() + seen_.size() * 8;
+    }
 
     // Scored elsewhere.
     void add(Candidate c) {

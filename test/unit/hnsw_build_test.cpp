@@ -232,10 +232,30 @@ void test_pool() {
     }
 }
 
+// What a search has patience for: news in the nearer half of the beam.
+void test_better_half() {
+    BuildPool<Vec> pool{Malloc{}};
+    pool.reset(4);
+    CHECK(!pool.has_better_half());
+    for (uint32_t node = 0; node < 4; node++) pool.offer(static_cast<float>(10 * node), node);
+    CHECK(pool.has_better_half() && !pool.has_better_half());
+    pool.offer(25, 4);  // third of four
+    pool.offer(90, 5);  // not admitted
+    pool.offer(0, 0);   // there already
+    CHECK(!pool.has_better_half());
+    pool.offer(5, 6);
+    pool.offer(24, 7);
+    CHECK(pool.has_better_half() && !pool.has_better_half());
+    pool.offer(1, 8);
+    pool.reset(4);
+    CHECK(!pool.has_better_half());
+}
+
 }  // namespace
 
 int main() {
     test_pool();
+    test_better_half();
     simd::select(simd::Level::automatic);
     std::vector<float> x = clustered(3000);
     for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product}) {
