@@ -32,6 +32,19 @@ void HnswStore::bring_missing(const SlotNumber* nodes, size_t n, const size_t* k
     reader_.bring(far, missing, index_.layout.nodes);
 }
 
+bool HnswStore::score_one(const uint8* code, SlotNumber number, codec::Key* key) const {
+    alignas(uint32) uint8 copy[codec::kMaxSparseCode];
+    if (index_.layout.nodes.runs) {
+        constexpr size_t kHead = codec::kMinSparseCode;
+        memcpy(copy, code, kHead);
+        if (!fits_page(copy, number)) return false;
+        memcpy(copy + kHead, code + kHead, index_.code_size(copy) - kHead);
+        code = copy;
+    }
+    index_.codec->score(query_, &code, 1, key);
+    return true;
+}
+
 bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
     const uint8* code = glimpse(guess_node(c.node), c.node);
     if (code == nullptr) return false;
@@ -115,6 +128,7 @@ size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32
         live++;
         SlotNumber number = nodes.number(block, i);
         if (node_passes(node, number)) passing->push_back(number);
+        page::unpinned_again(page, BLCKSZ);
     }
     return live;
 }

@@ -168,25 +168,28 @@ private:
         return reinterpret_cast<const format::HnswNode*>(page + nodes.begin() + nodes.slot(number) * nodes.slot_bytes);
     }
 
-    // Whether a code that says itself how long it is ends on its page.
+    // Whether a code that says itself how long it is ends on the page of its node.
     bool fits_page(const uint8* code, SlotNumber number) const {
         const SlotShape& nodes = index_.layout.nodes;
         return !nodes.runs || nodes.slot(number) + index_.node_slots(code) <= nodes.per_page;
     }
 
+    // A code that says itself how long it is may say another length the next moment, when its page has left the buffer:
+    // what is scored is a copy. False: it does not fit its page.
+    bool score_one(const uint8* code, SlotNumber number, codec::Key* key) const;
+
     // False: there is no such node any more.
     bool read_key(SlotNumber number, codec::Key* key) {
         bool found = false;
-        read_code(number, [&](const format::HnswNode*, const uint8* code) {
-            index_.codec->score(query_, &code, 1, key);
-            found = true;
-        });
+        read_code(number, [&](const format::HnswNode*, const uint8* code) { found = score_one(code, number, key); });
         return found;
     }
 
     // The code of a node where a hint says that it is, or nullptr.
     const uint8* glimpse(const format::HnswNode* node, SlotNumber number) const {
-        if (node == nullptr || node->mark != mark_of(index_, number)) return nullptr;
+        if (node == nullptr) return nullptr;
+        page::unpinned_again(node, index_.layout.code_offset + codec::kMinSparseCode);
+        if (node->mark != mark_of(index_, number)) return nullptr;
         const uint8* code = reinterpret_cast<const uint8*>(node) + index_.layout.code_offset;
         return fits_page(code, number) ? code : nullptr;
     }
@@ -202,15 +205,16 @@ private:
             if (filter_ != nullptr && reader_.moves()) reader_.prefetch_pin(index_.layout.nodes.block(nodes[i]));
         }
         const uint8* codes[kTogether] = {};
+        codec::Key keys[kTogether];
         size_t place[kTogether];
         size_t count = 0;
         for (size_t i = 0; i < n; i++) {
             codes[count] = glimpse(guessed[i], nodes[i]);
             place[count] = i;
-            count += codes[count] != nullptr;
+            if (codes[count] == nullptr) continue;
+            count += !index_.layout.nodes.runs || score_one(codes[count], nodes[i], &keys[count]);
         }
-        codec::Key keys[kTogether];
-        index_.codec->score(query_, codes, count, keys);
+        if (!index_.layout.nodes.runs) index_.codec->score(query_, codes, count, keys);
         if (count < n) bring_missing(nodes, n, place, count);
         auto offer = [&](codec::Key key, size_t i) {
             Candidate c{key, nodes[i]};

@@ -30,6 +30,16 @@ inline const char* unpinned(Buffer buffer) {
     return page;
 }
 
+// Bytes of such a page are looked at later, or again: the server may have pinned another page in its buffer meanwhile, and
+// have told the sanitizer that it let go of it.
+inline void unpinned_again(const void* from, size_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(from, bytes);
+#endif
+    (void)from;
+    (void)bytes;
+}
+
 // The buffers in which this backend last saw the blocks of one relation file.
 struct BufferHints {
     pg::FileLocator file;  // hash key

@@ -21,7 +21,7 @@ append_to_file("$s->{ext}/vector.control", "default_version = '0.8.0'\n");
 append_to_file("$s->{ext}/vector--0.8.0.sql", "-- a script\n");
 my ($ok, $err) = install_as_vector($s);
 ok(!$ok, 'files of another extension vector are not overwritten');
-like($err, qr{another extension vector.*lib/vector\.so.*/vector\.control}s, 'which are named');
+like($err, qr{another extension vector.*\Q$s->{lib}\E/vector\.so.*/vector\.control}s, 'which are named');
 like($err, qr/FORCE=1/, 'with the way to set them aside');
 is(slurp_file("$s->{lib}/vector.so"), 'a library', 'the library is untouched');
 ($ok, $err) = install_as_vector($s, 1);
