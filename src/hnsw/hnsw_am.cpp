@@ -111,7 +111,7 @@ void init_access_method() {
     add_int_reloption(option_kind, "m", "Max number of connections", kDefaultM, 2, static_cast<int>(kMaxM),
                       AccessExclusiveLock);
     add_int_reloption(option_kind, "ef_construction", "Size of the dynamic candidate list for construction",
-                      kDefaultEfConstruction, 4, 1000, AccessExclusiveLock);
+                      kDefaultEfConstruction, kMinEfConstruction, kMaxEfConstruction, AccessExclusiveLock);
     add_enum_reloption(option_kind, "quantization", "How the index stores vectors", kQuantizations,
                        0, "Valid values are \"none\", \"sq8\" and \"sq4\".",
                        AccessExclusiveLock);

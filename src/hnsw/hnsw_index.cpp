@@ -158,7 +158,8 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     if (index->codec->element != meaning.element || index->codec->metric != meaning.metric) {
         return "It is of another operator class.";
     }
-    if (meta.m < 2 || meta.m > kMaxM || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
+    if (meta.m < 2 || meta.m > kMaxM || meta.ef_construction < kMinEfConstruction ||
+        meta.ef_construction > kMaxEfConstruction || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
         meta.code_bytes != index->codec->bytes(meta.dimensions) || !index::is_possible(meta.calibration)) {
         return "Its metapage has values out of range.";

@@ -18,6 +18,8 @@ namespace vext::hnsw {
 using format::SlotNumber;
 using page::SlotShape;
 
+inline constexpr int kMinEfConstruction = 4, kMaxEfConstruction = 1000;
+
 struct HnswOptions {
     int m;
     int ef_construction;
