@@ -97,14 +97,15 @@ private:
     // Whether a neighbour other than `except` leads back to a node.
     bool is_linked_back(uint32_t node, uint32_t except) {
         if (node == entry_) return true;  // where searches start
-        uint32_t own[kMaxLinksOnLevel], row[kMaxLinksOnLevel];
+        uint32_t own[kMaxLinksOnLevel];
         size_t n = graph_.links(node, own);
-        for (size_t i = 0; i < n; i++) {
-            if (own[i] == except) continue;
-            size_t count = graph_.links(own[i], row);
-            if (std::find(row, row + count, node) != row + count) return true;
-        }
-        return false;
+        return std::any_of(own, own + n, [&](uint32_t from) { return from != except && leads(from, node); });
+    }
+
+    bool leads(uint32_t from, uint32_t to) {
+        uint32_t row[kMaxLinksOnLevel];
+        size_t n = graph_.links(from, row);
+        return std::find(row, row + n, to) != row + n;
     }
 
     uint32_t attach(uint32_t node) {
@@ -153,12 +154,10 @@ private:
     // Whether the way by which a node was reached is still there: an insert may have dropped an edge of it, for the sake of
     // one that was taken away here. Then the node behind that is cut off.
     bool still_reached(uint32_t node) {
-        uint32_t row[kMaxLinksOnLevel];
         for (uint32_t from; node != entry_; node = from) {
             from = parent_[node];
             if (from == kNoNode) return false;
-            size_t n = graph_.links(from, row);
-            if (std::find(row, row + n, node) != row + n) continue;
+            if (leads(from, node)) continue;
             parent_[node] = kNoNode;
             cut_.push_back(node);
             return false;

@@ -17,27 +17,22 @@ inline void prefetch_pin(Buffer buffer) {
     if (buffer > InvalidBuffer && buffer <= NBuffers) __builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
 }
 
-// What a buffer holds, without a pin; nullptr under valgrind, which the server tells that nobody may look there. So it does
-// the address sanitizer, where test/assert_server has built it.
+// Bytes of a page that is not pinned are looked at, or again: the server may have told the sanitizer that nobody may (where
+// test/assert_server has built it), or have pinned another page in its buffer meanwhile and have told it that it let go.
+inline void unpinned_again([[maybe_unused]] const void* from, [[maybe_unused]] size_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(from, bytes);
+#endif
+}
+
+// What a buffer holds, without a pin; nullptr under valgrind, which the server tells that nobody may look there.
 inline const char* unpinned(Buffer buffer) {
 #ifdef USE_VALGRIND
     return nullptr;
 #endif
     const auto* page = static_cast<const char*>(BufferGetBlock(buffer));
-#ifdef __SANITIZE_ADDRESS__
-    __asan_unpoison_memory_region(page, BLCKSZ);
-#endif
+    unpinned_again(page, BLCKSZ);
     return page;
-}
-
-// Bytes of such a page are looked at later, or again: the server may have pinned another page in its buffer meanwhile, and
-// have told the sanitizer that it let go of it.
-inline void unpinned_again(const void* from, size_t bytes) {
-#ifdef __SANITIZE_ADDRESS__
-    __asan_unpoison_memory_region(from, bytes);
-#endif
-    (void)from;
-    (void)bytes;
 }
 
 // The buffers in which this backend last saw the blocks of one relation file.
