@@ -1,5 +1,6 @@
 // The library's entry: settings and kernel selection.
 #include "hnsw/hnsw_am.h"
+#include "index/plan_output.h"
 #include "index/plan_paths.h"
 #include "index/scan_counts.h"
 #include "index/scan_explain.h"
@@ -61,6 +62,7 @@ void _PG_init(void) {
     vext::hnsw::init_access_method();
     vext::ivf::init_access_method();
     vext::index::init_plan_paths();
+    vext::index::init_plan_output();
     vext::index::init_scan_watch();
     vext::index::init_scan_explain();
     if (process_shared_preload_libraries_in_progress) vext::index::init_shared_counts();
