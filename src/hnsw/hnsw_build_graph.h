@@ -5,6 +5,7 @@
 // here.
 #pragma once
 
+#include "codec/decode.h"
 #include "hnsw/hnsw_build_search.h"
 #include "hnsw/hnsw_connect.h"
 
@@ -20,7 +21,14 @@ public:
     static constexpr uint32_t kAlone = 1024;
 
     GraphBuilder(Source source, const MemoryGraph& graph, Team& team)
-        : graph_(graph), p_(graph.p), team_(team), candidates_(source), edges_(source), searches_(source) {
+        : graph_(graph),
+          p_(graph.p),
+          team_(team),
+          candidates_(source),
+          edges_(source),
+          values_(source),
+          scratch_(source),
+          searches_(source) {
         while (first_shared_ < graph.batch_count && graph.batches[first_shared_].begin < kAlone) first_shared_++;
         for (size_t i = 0; i < kSearches; i++) searches_.push_back(nullptr);
         for (BuildSearch<V>*& s : searches_.span()) {
@@ -29,16 +37,19 @@ public:
     }
 
     // The build is a sequence of phases; all participants have to be through with one before the next begins. Who comes
-    // late begins where the others are, and who has nothing to do in a phase does nothing. The first batches are so
-    // small that one participant does them all, in the first phase; then each has two; the last is for connect().
-    uint32_t phases() const { return 2 * (graph_.batch_count - first_shared_) + 2; }
+    // late begins where the others are, and who has nothing to do in a phase does nothing. Coarse codes are made in the
+    // first. The first batches are so small that one participant does them all, in the second phase; then each has two;
+    // the last is for connect().
+    uint32_t phases() const { return 2 * (graph_.batch_count - first_shared_) + 3; }
     void work(uint32_t phase) {
         if (phase == 0) {
+            make_coarse_codes();
+        } else if (phase == 1) {
             link_alone();
         } else if (phase + 1 == phases()) {
             find_suspects();
-        } else if (phase % 2 == 1) {
-            link_batch(first_shared_ + phase / 2);
+        } else if (phase % 2 == 0) {
+            link_batch(first_shared_ + phase / 2 - 1);
         } else {
             apply_batch(first_shared_ + phase / 2 - 1);
         }
@@ -58,6 +69,33 @@ public:
 
 private:
     static constexpr size_t kSearches = 4;
+
+    // Calls use(begin, end) for one piece after another of all nodes, of which others claim some, too.
+    template <typename Use>
+    void claim_nodes(std::atomic<uint32_t>& claimed, Use use) {
+        constexpr uint64_t kPiece = 1024;
+        for (;;) {
+            uint64_t begin = kPiece * claimed.fetch_add(1, std::memory_order_relaxed);
+            if (begin >= graph_.n) return;
+            team_.step(kNoNode);
+            use(static_cast<uint32_t>(begin), static_cast<uint32_t>(std::min<uint64_t>(begin + kPiece, graph_.n)));
+        }
+    }
+
+    void make_coarse_codes() {
+        if (graph_.coarse == nullptr) return;
+        // What is decoded is normalized already.
+        auto metric = p_.codec->metric == codec::Metric::cosine ? codec::Metric::l2 : p_.codec->metric;
+        const codec::Codec& encoder = *codec::find(graph_.coarse->id, graph_.coarse->element, metric);
+        values_.resize_uninitialized(p_.dim);
+        scratch_.resize_uninitialized(codec::scratch_floats(encoder, p_.dim));
+        claim_nodes(graph_.claims[graph_.batch_count + 1].linked, [&](uint32_t begin, uint32_t end) {
+            for (uint32_t node = begin; node < end; node++) {
+                codec::decode(*p_.codec, graph_.code(node), p_.dim, values_.data());
+                encoder.encode(values_.data(), p_.dim, scratch_.data(), graph_.coarse_code(node));
+            }
+        });
+    }
 
     void link_alone() {
         if (graph_.claims[graph_.batch_count].applied.fetch_add(1, std::memory_order_relaxed) != 0) return;
@@ -113,8 +151,10 @@ private:
             const BuildPool<V>& found = search.found();
             candidates_.clear();
             for (size_t i = 0; i < found.size(); i++) {
+                if (graph_.coarse != nullptr) prefetch_code(found.node(i));
                 candidates_.push_back({found.key(i), found.node(i), graph_.code(found.node(i)), false});
             }
+            if (graph_.coarse != nullptr) score_candidates(search.query());
             write_row(search.node(), search.level(), p_.m);
         }
         if (search.level() == 0) return false;
@@ -197,6 +237,21 @@ private:
         for (size_t i = begin; i < end; i++) add_candidate(edges_[i].source, false);
         codec::Query query;
         p_.codec->prepare(graph_.code(target), p_.dim, &query);
+        score_candidates(query);
+        write_row(target, level, max);
+    }
+
+    void add_candidate(uint32_t node, bool settled) {
+        prefetch_code(node);
+        candidates_.push_back({0, node, graph_.code(node), settled});
+    }
+    void prefetch_code(uint32_t node) const {
+        const uint8_t* code = graph_.code(node);
+        for (size_t at = 0; at < std::min<size_t>(graph_.stride, 512); at += 64) __builtin_prefetch(code + at);
+    }
+
+    // By their codes; nearest first.
+    void score_candidates(const codec::Query& query) {
         constexpr size_t kStep = 64;
         for (size_t at = 0; at < candidates_.size(); at += kStep) {
             const uint8_t* codes[kStep];
@@ -207,27 +262,14 @@ private:
             for (size_t i = 0; i < n; i++) candidates_[at + i].key = keys[i];
         }
         std::sort(candidates_.begin(), candidates_.end(), nearer);
-        write_row(target, level, max);
-    }
-
-    void add_candidate(uint32_t node, bool settled) {
-        const uint8_t* code = graph_.code(node);
-        for (size_t at = 0; at < std::min<size_t>(graph_.stride, 512); at += 64) __builtin_prefetch(code + at);
-        candidates_.push_back({0, node, code, settled});
     }
 
     // ---- the end: reachability
 
     void find_suspects() {
-        constexpr uint64_t kStep = 1024;
-        for (;;) {
-            uint64_t begin = kStep * graph_.claims[graph_.batch_count].linked.fetch_add(1, std::memory_order_relaxed);
-            if (begin >= graph_.n) return;
-            team_.step(kNoNode);
-            for (uint32_t node = begin; node < std::min<uint64_t>(begin + kStep, graph_.n); node++) {
-                graph_.suspects[node] = !is_linked_back(node);
-            }
-        }
+        claim_nodes(graph_.claims[graph_.batch_count].linked, [&](uint32_t begin, uint32_t end) {
+            for (uint32_t node = begin; node < end; node++) graph_.suspects[node] = !is_linked_back(node);
+        });
     }
 
     bool is_linked_back(uint32_t node) const {
@@ -281,6 +323,7 @@ private:
     Team& team_;
     V<Neighbor> candidates_;
     V<Edge> edges_;
+    V<float> values_, scratch_;
     V<BuildSearch<V>*> searches_;
     uint32_t first_shared_ = 0;  // batch
 };

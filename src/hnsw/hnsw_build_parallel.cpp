@@ -20,6 +20,7 @@ struct SharedBuild {
     codec::Metric metric;
     uint32 n, batch_count;
     uint64 upper_words, code_bytes;
+    bool coarsely;
     int parts;
     Barrier barrier;  // its phase is the phase of the build
 };
@@ -56,7 +57,7 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
                codec::find(shared.codec, shared.element, shared.metric)};
     graph.n = shared.n;
     graph.code_bytes = shared.code_bytes;
-    graph.set_stride();
+    graph.set_strides(shared.coarsely);
     graph.batch_count = shared.batch_count;
     graph.upper_words = shared.upper_words;
     graph.place(static_cast<char*>(dsm_segment_address(segment)), nullptr);
@@ -104,13 +105,25 @@ BufFile* codes_to_file(BuildRows& rows) {
     return file;
 }
 
+// Searches over wide codes are made over coarse ones, where there is memory for both. (In few dimensions these are too
+// coarse, and save little.) Gives the bytes of all. Of the number of workers nothing may depend.
+size_t measure(const BuildRows& rows, MemoryGraph* graph) {
+    constexpr uint32 kWide = 512;
+    auto measured = [&](bool coarsely) {
+        graph->measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size(), coarsely);
+        return graph->place(nullptr, nullptr);
+    };
+    size_t bytes = measured(rows.p.dim >= kWide);
+    if (graph->coarse == nullptr || bytes <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
+    return measured(false);
+}
+
 // Moves what was loaded to where it is linked: shared memory if there are to be workers. The codes stay where they are
 // without, else they are copied, by way of a file when both places together exceed maintenance_work_mem.
 BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers) {
     BuiltGraph built{};
     MemoryGraph& graph = built.graph;
-    graph.measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size());
-    size_t code_bytes = rows.codes.size(), bytes = graph.place(nullptr, nullptr);
+    size_t code_bytes = rows.codes.size(), bytes = measure(rows, &graph);
     bool share = workers > 0 && graph.n > Builder::kAlone && has_room(index, bytes);
     BufFile* file = nullptr;
     if (share) {
@@ -159,6 +172,7 @@ BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext con
         told.batch_count = graph.batch_count;
         told.upper_words = graph.upper_words;
         told.code_bytes = graph.code_bytes;
+        told.coarsely = graph.coarse != nullptr;
         told.parts = team.part_count;
         link_in_parallel(*builder, told, workers);
     } else {

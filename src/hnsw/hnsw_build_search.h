@@ -106,7 +106,12 @@ class BuildSearch {
 public:
     template <typename Source>
     BuildSearch(Source source, const MemoryGraph& graph)
-        : graph_(graph), table_(source), pool_(source), seen_(source) {}
+        : graph_(graph),
+          coarse_(graph.coarse != nullptr),
+          codec_(coarse_ ? *graph.coarse : *graph.p.codec),
+          table_(source),
+          pool_(source),
+          seen_(source) {}
 
     // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels.
     void start(uint32_t node, uint32_t entry, size_t ef) {
@@ -132,7 +137,7 @@ public:
                 links_[fresh_] = row[i];
                 fresh_ += seen_.add(row[i]);
             }
-            for (size_t i = 0; i < fresh_; i++) prefetch(graph_.code(links_[i]), graph_.stride);
+            for (size_t i = 0; i < fresh_; i++) prefetch_code(links_[i]);
             expanding_ = kNoNode;
         }
         return true;
@@ -148,6 +153,7 @@ public:
     uint32_t node() const { return node_; }
     int level() const { return level_; }
     const BuildPool<V>& found() const { return pool_; }
+    const codec::Query& query() const { return query_; }
 
 private:
     static void prefetch(const void* from, size_t bytes) {
@@ -158,6 +164,9 @@ private:
         __builtin_prefetch(end - 1);
     }
 
+    const uint8_t* scored(uint32_t node) const { return coarse_ ? graph_.coarse_code(node) : graph_.code(node); }
+    void prefetch_code(uint32_t node) const { prefetch(scored(node), coarse_ ? graph_.coarse_stride : graph_.stride); }
+
     void begin_level(uint32_t entry) {
         size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
         pool_.reset(ef);
@@ -166,18 +175,20 @@ private:
         links_[0] = entry;
         fresh_ = 1;
         expanding_ = kNoNode;
-        prefetch(graph_.code(entry), graph_.stride);
+        prefetch_code(entry);
     }
 
     void score() {
         const uint8_t* codes[kMaxLinks];
         codec::Key keys[kMaxLinks];
-        for (size_t i = 0; i < fresh_; i++) codes[i] = graph_.code(links_[i]);
-        graph_.p.codec->score(query_, codes, fresh_, keys);
+        for (size_t i = 0; i < fresh_; i++) codes[i] = scored(links_[i]);
+        codec_.score(query_, codes, fresh_, keys);
         for (size_t i = 0; i < fresh_; i++) pool_.offer(keys[i], links_[i]);
     }
 
     const MemoryGraph& graph_;
+    bool coarse_;
+    const codec::Codec& codec_;  // of what is scored
     codec::Query query_{};
     V<uint64_t> table_;  // of the query
     BuildPool<V> pool_;

@@ -21,6 +21,13 @@ struct GraphParameters {
     size_t row_width(int level) const { return 1 + max_links(level); }
 };
 
+// What the searches of a build may score in place of codes of sq8: they wait for half as much memory, and what they find
+// is scored once more by its codes. nullptr: of other codecs nothing.
+inline const codec::Codec* coarse_codec(const codec::Codec& codec) {
+    if (codec.id != codec::CodecId::sq8) return nullptr;
+    return codec::find(codec::CodecId::sq4, codec::Element::f32, codec.metric);
+}
+
 // Rows of the upper levels are numbered in 32 bits; at m = 2 there are three words of them to a node.
 inline constexpr size_t kMaxMemoryNodes = size_t{1} << 30;
 
@@ -42,12 +49,15 @@ struct BatchClaims {
 struct MemoryGraph {
     GraphParameters p;
     size_t stride;        // bytes of a code, or, where codes differ in size, of the mean
+    const codec::Codec* coarse;  // of the coarse codes, or nullptr: there are none
+    size_t coarse_stride;
     uint64_t code_bytes;  // of all
     uint32_t n;
     uint32_t batch_count;
     uint64_t upper_words;
 
     uint8_t* codes;
+    uint8_t* coarse_codes;
     uint64_t* starts;  // of the codes, where they differ in size
     uint8_t* levels;
     uint32_t* upper;  // where the upper rows of a node start
@@ -55,11 +65,12 @@ struct MemoryGraph {
     uint32_t* links0;
     uint32_t* order;       // in which the nodes enter
     Batch* batches;        // batch_count of them and an end
-    BatchClaims* claims;
+    BatchClaims* claims;   // and two more: of work on all nodes
     uint8_t* suspects;     // nodes that none of their neighbours leads back to
 
     bool codes_vary() const { return p.codec->size != nullptr; }
     const uint8_t* code(uint32_t node) const { return codes + (codes_vary() ? starts[node] : node * stride); }
+    uint8_t* coarse_code(uint32_t node) const { return coarse_codes + node * coarse_stride; }
     size_t code_size(uint32_t node) const { return codes_vary() ? p.codec->size(code(node)) : stride; }
     uint32_t entry() const { return n == 0 ? kNoNode : batches[batch_count].entry; }
 
@@ -75,12 +86,13 @@ struct MemoryGraph {
         row[0] = static_cast<uint32_t>(count | settled << 16);
     }
 
-    // The sizes of a graph over these levels and so many bytes of codes.
-    void measure(const GraphParameters& parameters, const uint8_t* node_levels, size_t nodes, uint64_t bytes) {
+    // The sizes of a graph over these levels and so many bytes of codes, with coarse ones beside them if there are such.
+    void measure(const GraphParameters& parameters, const uint8_t* node_levels, size_t nodes, uint64_t bytes,
+                 bool coarsely) {
         p = parameters;
         code_bytes = bytes;
         n = static_cast<uint32_t>(nodes);
-        set_stride();
+        set_strides(coarsely);
         upper_words = 0;
         for (size_t i = 0; i < nodes; i++) upper_words += node_levels[i] * p.row_width(1);
         batch_count = 0;
@@ -88,7 +100,11 @@ struct MemoryGraph {
     }
 
     // From the parameters, the number of nodes and the bytes of all codes.
-    void set_stride() { stride = codes_vary() ? code_bytes / std::max<uint32_t>(n, 1) : p.codec->bytes(p.dim); }
+    void set_strides(bool coarsely) {
+        stride = codes_vary() ? code_bytes / std::max<uint32_t>(n, 1) : p.codec->bytes(p.dim);
+        coarse = coarsely ? coarse_codec(*p.codec) : nullptr;
+        coarse_stride = coarse != nullptr ? coarse->bytes(p.dim) : 0;
+    }
 
     static size_t batch_after(size_t done, size_t nodes) {
         constexpr size_t kShare = 50;
@@ -104,7 +120,7 @@ struct MemoryGraph {
             at += count * sizeof(*array);
         };
         next(batches, batch_count + 1);
-        next(claims, batch_count + 1);
+        next(claims, batch_count + 2);
         next(upper, n);
         next(order, n);
         next(levels, n);
@@ -112,6 +128,7 @@ struct MemoryGraph {
         next(starts, codes_vary() ? n : 0);
         next(upper_links, upper_words);
         next(links0, n * p.row_width(0));
+        next(coarse_codes, n * coarse_stride);
         if (codes_elsewhere == nullptr) {
             next(codes, code_bytes);
         } else {
@@ -138,10 +155,12 @@ struct MemoryGraph {
         for (size_t i = n; i-- > 1;) std::swap(order[i], order[mix64(i ^ 0x68E31DA4u) % (i + 1)]);
         uint32_t entry = n == 0 ? kNoNode : order[0];
         size_t done = 0;
-        for (uint32_t b = 0; b <= batch_count; b++) {
-            batches[b] = {static_cast<uint32_t>(done), entry};
+        for (uint32_t b = 0; b < batch_count + 2; b++) {
             claims[b].linked.store(0, std::memory_order_relaxed);
             claims[b].applied.store(0, std::memory_order_relaxed);
+        }
+        for (uint32_t b = 0; b <= batch_count; b++) {
+            batches[b] = {static_cast<uint32_t>(done), entry};
             size_t end = done + batch_after(done, n);
             for (; done < end; done++) {
                 if (levels[order[done]] > levels[entry]) entry = order[done];

@@ -61,12 +61,12 @@ std::vector<float> clustered(size_t n) {
 }
 
 // `late`: in which phase the last thread comes in.
-Built build(const std::vector<float>& x, const GraphParameters& p, size_t threads, uint32_t late = 0) {
+Built build(const std::vector<float>& x, const GraphParameters& p, size_t threads, uint32_t late = 0, bool coarsely = false) {
     size_t n = x.size() / kDim;
     Built b;
     std::vector<uint8_t> levels(n);
     for (size_t i = 0; i < n; i++) levels[i] = static_cast<uint8_t>(level_of_nth(i, p.m));
-    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim));
+    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim), coarsely);
     b.memory.assign(b.graph.place(nullptr, nullptr) + 64, static_cast<char>(0xEE));
     auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(b.memory.data()) + 63) / 64 * 64);
     b.graph.place(base, nullptr);
@@ -255,6 +255,23 @@ int main() {
             CHECK(pages < 0.93 * others, "%.2f pages to a row, %.2f breadth first", pages, others);
         }
         for (size_t per_page : {1, 13, 5000}) check_order(one.graph, per_page);
+    }
+    // Searches over coarse codes.
+    for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product, codec::Metric::cosine, codec::Metric::l1}) {
+        GraphParameters p{kDim, 8, 60, codec::find(codec::CodecId::sq8, codec::Element::f32, metric)};
+        test::context("coarse, metric %d", static_cast<int>(metric));
+        Built one = build(x, p, 1, 0, true);
+        CHECK(one.graph.coarse != nullptr);
+        check_rows(one.graph);
+        CHECK(!same(one.graph, build(x, p, 1).graph));
+        for (size_t threads : {2, 5}) CHECK(same(one.graph, build(x, p, threads, 0, true).graph));
+        CHECK(same(one.graph, build(x, p, 3, 77, true).graph));
+        if (metric == codec::Metric::inner_product) continue;
+        MemoryGraph by_codes = one.graph;
+        by_codes.coarse = nullptr;
+        if (metric == codec::Metric::l2) check_settled(by_codes);
+        double r = recall(by_codes, 60);
+        CHECK(r > 0.97, "recall %.4f", r);
     }
     // Hardly anything.
     GraphParameters p{kDim, 2, 4, codec::find(codec::CodecId::none, codec::Element::f32, codec::Metric::l2)};
