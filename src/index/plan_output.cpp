@@ -19,13 +19,15 @@ IndexScan* find_scan(Plan* plan) {
     if (!IsA(plan, IndexScan)) return nullptr;
     auto* scan = reinterpret_cast<IndexScan*>(plan);
     if (scan->indexorderbyorig == NIL) return nullptr;
-    Relation index = index_open(scan->indexid, NoLock);  // the planner has locked it
+    // The planner has locked it; where it plans with indexes that do not exist (hypopg) there is none.
+    Relation index = try_relation_open(scan->indexid, NoLock);
+    if (index == nullptr) return nullptr;
     bool ours = is_ours(index);
-    index_close(index, NoLock);
+    relation_close(index, NoLock);
     return ours ? scan : nullptr;
 }
 
-// `top` of a query or a subquery, where the columns for its sorts end.
+// `top` is that of a query or a subquery: columns for its sorts end there.
 void drop_unread(const Plan* top, IndexScan* scan) {
     ListCell* cell;
     foreach (cell, top->targetlist) {
