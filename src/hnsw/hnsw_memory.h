@@ -22,9 +22,9 @@ struct GraphParameters {
 };
 
 // What the searches of a build may score in place of codes of sq8: they wait for half as much memory, and what they find
-// is scored once more by its codes. nullptr: of other codecs nothing.
+// is scored once more by its codes. nullptr: of other codecs, and of sparse vectors, nothing.
 inline const codec::Codec* coarse_codec(const codec::Codec& codec) {
-    if (codec.id != codec::CodecId::sq8) return nullptr;
+    if (codec.id != codec::CodecId::sq8 || codec.element == codec::Element::sparse) return nullptr;
     return codec::find(codec::CodecId::sq4, codec::Element::f32, codec.metric);
 }
 

@@ -256,7 +256,11 @@ int main() {
         }
         for (size_t per_page : {1, 13, 5000}) check_order(one.graph, per_page);
     }
-    // Searches over coarse codes.
+    // Searches over coarse codes, which dense vectors have.
+    for (codec::Element element : {codec::Element::f32, codec::Element::f16, codec::Element::sparse}) {
+        const codec::Codec* codec = codec::find(codec::CodecId::sq8, element, codec::Metric::l2);
+        CHECK(codec != nullptr && (coarse_codec(*codec) != nullptr) == (element != codec::Element::sparse));
+    }
     for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product, codec::Metric::cosine, codec::Metric::l1}) {
         GraphParameters p{kDim, 8, 60, codec::find(codec::CodecId::sq8, codec::Element::f32, metric)};
         test::context("coarse, metric %d", static_cast<int>(metric));
