@@ -151,7 +151,7 @@ private:
             const BuildPool<V>& found = search.found();
             candidates_.clear();
             for (size_t i = 0; i < found.size(); i++) {
-                if (graph_.coarse != nullptr) prefetch_code(found.node(i));
+                if (graph_.coarse != nullptr) prefetch(graph_.code(found.node(i)), graph_.stride);
                 candidates_.push_back({found.key(i), found.node(i), graph_.code(found.node(i)), false});
             }
             if (graph_.coarse != nullptr) score_candidates(search.query());
@@ -242,12 +242,8 @@ private:
     }
 
     void add_candidate(uint32_t node, bool settled) {
-        prefetch_code(node);
+        prefetch(graph_.code(node), graph_.stride);
         candidates_.push_back({0, node, graph_.code(node), settled});
-    }
-    void prefetch_code(uint32_t node) const {
-        const uint8_t* code = graph_.code(node);
-        for (size_t at = 0; at < std::min<size_t>(graph_.stride, 512); at += 64) __builtin_prefetch(code + at);
     }
 
     // By their codes; nearest first.

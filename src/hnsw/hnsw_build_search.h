@@ -100,6 +100,15 @@ private:
     int shift_ = 0;
 };
 
+// Brings a code or a row of links near.
+inline void prefetch(const void* from, size_t bytes) {
+    const char* at = static_cast<const char*>(from);
+    // Behind these the processor sees by itself what is coming.
+    const char* end = at + std::min<size_t>(bytes, 512);
+    for (; at < end; at += 64) __builtin_prefetch(at);
+    __builtin_prefetch(end - 1);
+}
+
 // One search of a build: from the entry point down to the node's level, then through its levels.
 template <template <typename> class V>
 class BuildSearch {
@@ -107,8 +116,7 @@ public:
     template <typename Source>
     BuildSearch(Source source, const MemoryGraph& graph)
         : graph_(graph),
-          coarse_(graph.coarse != nullptr),
-          codec_(coarse_ ? *graph.coarse : *graph.p.codec),
+          codec_(graph.coarse != nullptr ? *graph.coarse : *graph.p.codec),
           table_(source),
           pool_(source),
           seen_(source) {}
@@ -156,16 +164,9 @@ public:
     const codec::Query& query() const { return query_; }
 
 private:
-    static void prefetch(const void* from, size_t bytes) {
-        const char* at = static_cast<const char*>(from);
-        // Behind these the processor sees by itself what is coming.
-        const char* end = at + std::min<size_t>(bytes, 512);
-        for (; at < end; at += 64) __builtin_prefetch(at);
-        __builtin_prefetch(end - 1);
-    }
-
-    const uint8_t* scored(uint32_t node) const { return coarse_ ? graph_.coarse_code(node) : graph_.code(node); }
-    void prefetch_code(uint32_t node) const { prefetch(scored(node), coarse_ ? graph_.coarse_stride : graph_.stride); }
+    bool is_coarse() const { return graph_.coarse != nullptr; }
+    const uint8_t* scored(uint32_t node) const { return is_coarse() ? graph_.coarse_code(node) : graph_.code(node); }
+    void prefetch_code(uint32_t node) const { prefetch(scored(node), is_coarse() ? graph_.coarse_stride : graph_.stride); }
 
     void begin_level(uint32_t entry) {
         size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
@@ -187,7 +188,6 @@ private:
     }
 
     const MemoryGraph& graph_;
-    bool coarse_;
     const codec::Codec& codec_;  // of what is scored
     codec::Query query_{};
     V<uint64_t> table_;  // of the query
