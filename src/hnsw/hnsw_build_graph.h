@@ -151,7 +151,7 @@ private:
             const BuildPool<V>& found = search.found();
             candidates_.clear();
             for (size_t i = 0; i < found.size(); i++) {
-                if (graph_.coarse != nullptr) prefetch(graph_.code(found.node(i)), graph_.stride);
+                if (graph_.coarse != nullptr) prefetch_piece(graph_.code(found.node(i)), graph_.stride);
                 candidates_.push_back({found.key(i), found.node(i), graph_.code(found.node(i)), false});
             }
             if (graph_.coarse != nullptr) score_candidates(search.query());
@@ -216,7 +216,7 @@ private:
         for (size_t i = 0; i < edges_.size();) {
             size_t end = i;
             while (end < edges_.size() && edges_[end].target == edges_[i].target) end++;
-            if (end < edges_.size()) __builtin_prefetch(graph_.row(edges_[end].target, level));
+            if (end < edges_.size()) prefetch(graph_.row(edges_[end].target, level));
             add_edges(edges_[i].target, level, i, end);
             if ((++groups & 0x3F) == 0) team_.step(kNoNode);
             i = end;
@@ -242,7 +242,7 @@ private:
     }
 
     void add_candidate(uint32_t node, bool settled) {
-        prefetch(graph_.code(node), graph_.stride);
+        prefetch_piece(graph_.code(node), graph_.stride);
         candidates_.push_back({0, node, graph_.code(node), settled});
     }
 

@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "base/prefetch.h"
 #include "hnsw/hnsw_memory.h"
 
 namespace vext::hnsw {
@@ -100,13 +101,12 @@ private:
     int shift_ = 0;
 };
 
-// Brings a code or a row of links near.
-inline void prefetch(const void* from, size_t bytes) {
-    const char* at = static_cast<const char*>(from);
+// Brings a code or a row of links near, which may begin anywhere in a cache line.
+inline void prefetch_piece(const void* from, size_t bytes) {
     // Behind these the processor sees by itself what is coming.
-    const char* end = at + std::min<size_t>(bytes, 512);
-    for (; at < end; at += 64) __builtin_prefetch(at);
-    __builtin_prefetch(end - 1);
+    bytes = std::min<size_t>(bytes, 512);
+    prefetch(from, bytes);
+    prefetch(static_cast<const char*>(from) + bytes - 1);
 }
 
 // One search of a build: from the entry point down to the node's level, then through its levels.
@@ -136,7 +136,7 @@ public:
             score();
             expanding_ = pool_.next();
             if (expanding_ == kNoNode) return false;
-            prefetch(graph_.row(expanding_, level_), graph_.p.row_width(level_) * sizeof(uint32_t));
+            prefetch_piece(graph_.row(expanding_, level_), graph_.p.row_width(level_) * sizeof(uint32_t));
         } else {
             const uint32_t* row = graph_.row(expanding_, level_);
             size_t n = MemoryGraph::count(row);
@@ -166,7 +166,7 @@ public:
 private:
     bool is_coarse() const { return graph_.coarse != nullptr; }
     const uint8_t* scored(uint32_t node) const { return is_coarse() ? graph_.coarse_code(node) : graph_.code(node); }
-    void prefetch_code(uint32_t node) const { prefetch(scored(node), is_coarse() ? graph_.coarse_stride : graph_.stride); }
+    void prefetch_code(uint32_t node) const { prefetch_piece(scored(node), is_coarse() ? graph_.coarse_stride : graph_.stride); }
 
     void begin_level(uint32_t entry) {
         size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;

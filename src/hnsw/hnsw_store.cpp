@@ -16,7 +16,7 @@ void HnswStore::prefetch_links(SlotNumber number, int level) {
     if (page == nullptr) return;
     const char* slot = page + nodes.begin() + nodes.slot(number) * nodes.slot_bytes;
     uint32 from = index_.layout.links_offset, to = nodes.runs ? index_.layout.code_offset : nodes.slot_bytes;
-    for (uint32 at = from; at < to; at += kCacheLine) __builtin_prefetch(slot + at);
+    prefetch(slot + from, to - from);
 }
 
 void HnswStore::bring_missing(const SlotNumber* nodes, size_t n, const size_t* known, size_t count) {
@@ -114,8 +114,7 @@ void HnswStore::prefetch_tests(BlockNumber block) {
     reader_.prefetch_pin(block);
     const char* page = reader_.guess(block);
     if (page == nullptr) return;
-    uint32 end = index_.layout.nodes.begin() + static_cast<uint32>(sizeof(HnswNode));
-    for (uint32 at = 0; at < end; at += kCacheLine) __builtin_prefetch(page + at);
+    prefetch(page, index_.layout.nodes.begin() + sizeof(HnswNode));
 }
 
 size_t HnswStore::test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing) {
@@ -145,8 +144,8 @@ void HnswStore::test_sketches(const char* page, BlockNumber block, const char* s
         for (uint32 slot = i; any != 0 && slot < std::min(i + kWord, nodes.per_page); slot++) {
             if (hits[slot] == 0) continue;
             const char* node = page + nodes.begin() + slot * nodes.slot_bytes;
-            __builtin_prefetch(node);
-            __builtin_prefetch(node + index_.layout.code_offset - 1);
+            prefetch(node);
+            prefetch(node + index_.layout.code_offset - 1);
             passing->push_back(nodes.number(block, slot));
         }
     }

@@ -30,8 +30,6 @@ struct LinkView {
     SlotNumber* links;
 };
 
-inline constexpr uint32 kCacheLine = 64;
-
 class HnswStore {
 public:
     // Working memory comes from `context`.
@@ -236,8 +234,7 @@ private:
 
     void prefetch_code(const format::HnswNode* node) const {
         if (node == nullptr) return;
-        const auto* slot = reinterpret_cast<const char*>(node);
-        for (uint32 at = 0; at < prefetched_; at += kCacheLine) __builtin_prefetch(slot + at);
+        prefetch(node, prefetched_);
     }
 
     const HnswIndex& index_;

@@ -9,7 +9,6 @@
 namespace vext::index {
 namespace {
 
-constexpr uint32 kCacheLine = 64;
 constexpr uint32 kMostOfARow = 2048;  // wider values are out of line
 
 const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
@@ -33,8 +32,8 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) const {
 #ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
     if (buffer > InvalidBuffer) {
         page::prefetch_pin(buffer);
-        __builtin_prefetch(page::unpinned(buffer));
-        __builtin_prefetch(line_pointer(buffer, tid));
+        prefetch(page::unpinned(buffer));
+        prefetch(line_pointer(buffer, tid));
         return buffer;
     }
 #endif
@@ -47,8 +46,7 @@ void HeapAhead::touch(Buffer buffer, const ItemPointerData& tid) const {
     memcpy(&item, line_pointer(buffer, tid), sizeof item);
     if (!ItemIdIsNormal(&item) || ItemIdGetOffset(&item) + ItemIdGetLength(&item) > BLCKSZ) return;
     const char* row = page::unpinned(buffer) + ItemIdGetOffset(&item);
-    uint32 bytes = std::min<uint32>(ItemIdGetLength(&item), kMostOfARow);
-    for (uint32 at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(row + at);
+    prefetch(row, std::min<uint32>(ItemIdGetLength(&item), kMostOfARow));
 }
 
 }  // namespace vext::index

@@ -15,7 +15,7 @@ void prefetch_vector(Search& s, SlotNumber number) {
     const char* page = s.reader.guess(shape.block(number));
     if (page == nullptr) return;
     const char* slot = page + page::kSlotAreaStart + shape.slot(number) * shape.slot_bytes;
-    for (uint32 at = 0; at < shape.slot_bytes; at += 64) __builtin_prefetch(slot + at);
+    prefetch(slot, shape.slot_bytes);
 }
 
 bool was_handed_out(const Search& s, const ItemPointerData& tid) {

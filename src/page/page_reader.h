@@ -4,6 +4,7 @@
 
 #include "pg/postgres.h"
 
+#include "base/prefetch.h"
 #include "page/slot_page.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -14,7 +15,7 @@ namespace vext::page {
 
 // Whoever pins a buffer needs what the server notes of it, a cache line that is seldom near.
 inline void prefetch_pin(Buffer buffer) {
-    if (buffer > InvalidBuffer && buffer <= NBuffers) __builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+    if (buffer > InvalidBuffer && buffer <= NBuffers) prefetch_to_write(GetBufferDescriptor(buffer - 1));
 }
 
 // Bytes of a page that is not pinned are looked at, or again: the server may have told the sanitizer that nobody may (where

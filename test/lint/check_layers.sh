@@ -28,4 +28,5 @@ while IFS=: read -r file line text; do
     fi
 done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' src --include=*.h --include=*.cpp)
 grep -rn PG_VERSION_NUM src --include=*.h --include=*.cpp | grep -v '^src/pg/' && complain "PG_VERSION_NUM belongs in src/pg/"
+grep -rn __builtin_prefetch src --include=*.h --include=*.cpp | grep -v '^src/base/prefetch.h' && complain "__builtin_prefetch belongs in src/base/prefetch.h, which says why"
 exit $bad

@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers differences
-  background session ask answer wait_for finish log_of log_is_clean index_size check_index_sql index_is_whole stop_to_change_files);
+  background session ask answer wait_for finish end_build log_of log_is_clean index_size check_index_sql index_is_whole stop_to_change_files);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -237,6 +237,32 @@ sub wait_for
 		sleep 0.05;
 	}
 	return 0;
+}
+
+# Cancels or terminates ($how) the leader or the workers ($who) of the build by the session 'victim' as soon as a condition on
+# workers w and progress p holds; demands that the build fails at once and leaves nobody.  One statement waits and strikes: what
+# is looked for may be gone some milliseconds later.  $session, from background(), is that build.
+sub end_build
+{
+	my ($node, $session, $how, $who, $when, $what) = @_;
+	my $target = $who eq 'leader' ? 'v.pid' : 'w.pid';
+	my ($rc, undef, $err) = $node->psql('postgres', qq{DO \$\$ BEGIN
+		FOR i IN 1..30000 LOOP
+			PERFORM pg_stat_clear_snapshot();
+			PERFORM pg_${how}_backend($target) FROM pg_stat_activity v, pg_stat_activity w, pg_stat_progress_create_index p
+				WHERE v.application_name = 'victim' AND v.backend_type = 'client backend' AND p.pid = v.pid
+				AND w.backend_type = 'parallel worker' AND w.leader_pid = v.pid AND $when;
+			IF FOUND THEN RETURN; END IF;
+			PERFORM pg_sleep(0.002);
+		END LOOP;
+		RAISE 'it never came to that';
+	END \$\$});
+	my $begin = time;
+	is($rc, 0, "$how $who: $what") or diag($err);
+	isnt(finish($session), 0, 'and the build ends');
+	like($session->{err}, qr/canceling statement due to user request|terminating (background worker|connection|parallel worker)/, 'with an error that says why');
+	cmp_ok(time - $begin, '<', 3, 'at once');
+	ok(wait_for($node, "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' OR application_name = 'victim'", 10), 'and nobody remains');
 }
 
 # Errors that vectorext_index_check finds in an index, one to a line; empty: none.

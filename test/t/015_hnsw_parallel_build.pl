@@ -107,22 +107,9 @@ like($err, qr/a bad row/, 'an expression that raises');
 like($err, qr/expected 3 dimensions, not 64/, 'rows of other dimensions');
 
 my $slow = "SET application_name = 'victim'; CREATE INDEX slow_idx ON items USING hnsw (embedding vector_l2_ops) WITH (m = 100, ef_construction = 1000)";
-my $workers = "SELECT count(*) >= 1 FROM pg_stat_activity WHERE backend_type = 'parallel worker'";
-my $nobody = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' OR application_name = 'victim'";
 foreach my $whom ('terminate worker', 'cancel worker', 'cancel leader', 'terminate leader')
 {
-	my ($how, $who) = split / /, $whom;
-	my $session = background($node, $slow);
-	ok(wait_for($node, $workers), "$whom: there are workers");
-	is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND query ~ 'slow_idx'"), 't', 'which say what they do')
-	  if $how eq 'terminate' && $who eq 'worker';
-	my $begin = time;
-	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
-		($who eq 'leader' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
-	isnt(finish($session), 0, "$whom: the build ends");
-	like($session->{err}, qr/canceling statement due to user request|terminating (background worker|connection|parallel worker)/, 'with an error that says why');
-	cmp_ok(time - $begin, '<', 3, 'at once');
-	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+	end_build($node, background($node, $slow), split(/ /, $whom), "w.query ~ 'slow_idx'", 'there are workers, which say what they do');
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'slow_idx'"), 0, 'no half-made index');
 
@@ -147,33 +134,16 @@ is((build(2))[0], (build(0))[0], 'the same graph again');
 # What exceeds the memory is inserted by all, too.
 $node->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 2)');
 $slow = "SET maintenance_work_mem = '1MB'; $slow";
-foreach my $how ('terminate', 'cancel')
+foreach my $whom ('terminate worker', 'cancel leader')
 {
-	my $session = background($node, split /; /, $slow);
-	ok(wait_for($node, "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'loading tuples'
-		AND p.tuples_done > 0 AND a.backend_type = 'parallel worker'"), "$how: workers insert");
-	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
-		($how eq 'cancel' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
-	isnt(finish($session), 0, 'and the build ends');
-	like($session->{err}, qr/ERROR:  (canceling|terminating)/, 'with an error that says why');
-	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+	end_build($node, background($node, split /; /, $slow), split(/ /, $whom), "p.phase ~ 'loading tuples' AND p.tuples_done > 0", 'workers insert');
 }
 
 # Calibration: by then the workers that link have ended.
 $slow = "SET application_name = 'victim'; SET hnsw.calibration_samples = 100000; CREATE INDEX slow_idx ON items USING hnsw (embedding vector_l2_ops)";
 foreach my $whom ('terminate worker', 'cancel leader')
 {
-	my ($how, $who) = split / /, $whom;
-	my $session = background($node, split /; /, $slow);
-	ok(wait_for($node, "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'writing'
-		AND a.backend_type = 'parallel worker'"), "$whom: workers measure");
-	my $begin = time;
-	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
-		($who eq 'leader' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
-	isnt(finish($session), 0, 'and the build ends');
-	like($session->{err}, qr/ERROR:  (canceling|terminating)/, 'with an error that says why');
-	cmp_ok(time - $begin, '<', 3, 'at once');
-	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+	end_build($node, background($node, split /; /, $slow), split(/ /, $whom), "p.phase ~ 'writing'", 'workers measure');
 }
 
 # ---- UNLOGGED -----------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ use lib "$FindBin::RealBin/../perl";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use VectorExt;
 
 access_method('ivfflat');
@@ -71,21 +70,9 @@ $node->safe_psql('postgres', q{CREATE FUNCTION slow(v vector) RETURNS vector LAN
 	$$ BEGIN PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase ~ 'assigning') THEN PERFORM pg_sleep(0.01); END IF; RETURN v; END $$});
 $node->safe_psql('postgres', 'CREATE TABLE few WITH (parallel_workers = 2) AS SELECT * FROM items WHERE id <= 2000');
 my $slow = "SET application_name = 'victim'; CREATE INDEX slow_idx ON few USING ivfflat ((slow(embedding)::vector(64)) vector_l2_ops) WITH (lists = 10)";
-my $nobody = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' OR application_name = 'victim'";
-my $assigning = "SELECT count(*) > 0 FROM pg_stat_activity a, pg_stat_progress_create_index p WHERE p.phase ~ 'assigning'
-	AND p.tuples_done BETWEEN 1 AND p.tuples_total AND a.backend_type = 'parallel worker'";
 foreach my $whom ('terminate worker', 'cancel worker', 'cancel leader', 'terminate leader')
 {
-	my ($how, $who) = split / /, $whom;
-	my $session = background($node, $slow);
-	ok(wait_for($node, $assigning, 60), "$whom: workers read the table");
-	my $begin = time;
-	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE " .
-		($who eq 'leader' ? "application_name = 'victim' AND backend_type = 'client backend'" : "backend_type = 'parallel worker'"));
-	isnt(finish($session), 0, "$whom: the build ends");
-	like($session->{err}, qr/canceling statement due to user request|terminating (background worker|connection|parallel worker)/, 'with an error that says why');
-	cmp_ok(time - $begin, '<', 3, 'at once');
-	ok(wait_for($node, $nobody, 10), 'and nobody remains');
+	end_build($node, background($node, $slow), split(/ /, $whom), "p.phase ~ 'assigning' AND p.tuples_done BETWEEN 1 AND p.tuples_total", 'workers read the table');
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'slow_idx'"), 0, 'no half-made index');
 
