@@ -69,6 +69,31 @@ inline double inner_product(const Query& q, const AffineFactors& f, uint32_t dot
     return q.dim * q.lo * f.lo + q.lo * step * f.sum + f.lo * q.step_sum + q.step * step * dot;
 }
 
+// Scores codes by l2, which also is cosine's, or inner product. dots(rows, n, out) gives the products of the query's codes
+// with those of rows; more(residual): what a squared distance lacks.
+template <Metric M, typename Dots, typename More>
+void score_affine(const Query& q, const uint8_t* const* codes, size_t n, Key* keys, Dots dots, More more) {
+    constexpr size_t kBatch = 64;
+    const double q_more = more(q.residual);
+    for (size_t start = 0; start < n; start += kBatch) {
+        const uint8_t* rows[kBatch];
+        uint32_t products[kBatch];
+        size_t count = std::min(kBatch, n - start);
+        for (size_t i = 0; i < count; i++) rows[i] = codes_of(codes[start + i]);
+        dots(rows, count, products);
+        for (size_t i = 0; i < count; i++) {
+            AffineFactors f = factors_of(codes[start + i]);
+            Key& key = keys[start + i];
+            if constexpr (M == Metric::inner_product) {
+                key = static_cast<float>(-inner_product(q, f, products[i]));
+            } else {
+                // The root keeps huge vectors (1e30) apart in a float.
+                key = static_cast<float>(std::sqrt(l2_sq(q, f, products[i]) + more(f.residual) + q_more));
+            }
+        }
+    }
+}
+
 // The elements as floats, which halves are exactly.
 template <Element E>
 const float* as_floats(const void* values, uint32_t dim, float* scratch) {

@@ -107,36 +107,21 @@ float l1_of(const Query& q, const uint8_t* code) {
 // An infinite residual says that the operator may answer anything: nothing to estimate by.
 double known_sq(double residual) { return std::isinf(residual) ? 0 : residual * residual; }
 
-constexpr size_t kBatch = 64;
-
 // The query is a code of sq8, or of sq4 when graphs are built.
 template <Metric M>
 void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
-    const simd::Kernels& k = *simd::active;
-    const uint8_t* packed[kBatch];
-    uint32_t dots[kBatch];
-    for (size_t start = 0; start < n; start += kBatch) {
-        size_t count = std::min(kBatch, n - start);
-        for (size_t i = 0; i < count; i++) packed[i] = codes_of(codes[start + i]);
-        if constexpr (M != Metric::l1) {
+    if constexpr (M == Metric::l1) {
+        for (size_t i = 0; i < n; i++) keys[i] = l1_of(q, codes[i]);
+    } else {
+        auto dots = [&](const uint8_t* const* rows, size_t count, uint32_t* out) {
+            const simd::Kernels& k = *simd::active;
             if (q.top != kTop) {
-                k.dot_u8_u4_many(codes_of(q.code), packed, count, q.dim, dots);
+                k.dot_u8_u4_many(codes_of(q.code), rows, count, q.dim, out);
             } else {
-                for (size_t i = 0; i < count; i++) dots[i] = k.dot_u4(codes_of(q.code), packed[i], q.dim);
+                for (size_t i = 0; i < count; i++) out[i] = k.dot_u4(codes_of(q.code), rows[i], q.dim);
             }
-        }
-        for (size_t i = 0; i < count; i++) {
-            AffineFactors f = factors_of(codes[start + i]);
-            Key& key = keys[start + i];
-            if constexpr (M == Metric::l1) {
-                key = l1_of(q, codes[start + i]);
-            } else if constexpr (M == Metric::inner_product) {
-                key = static_cast<float>(-inner_product(q, f, dots[i]));
-            } else {
-                double d_sq = l2_sq(q, f, dots[i]) + known_sq(f.residual) + known_sq(q.residual);
-                key = static_cast<float>(std::sqrt(d_sq));
-            }
-        }
+        };
+        score_affine<M>(q, codes, n, keys, dots, known_sq);
     }
 }
 

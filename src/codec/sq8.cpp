@@ -33,37 +33,27 @@ void write_sq8(const float* x, uint32_t dim, bool l1, double lost, uint8_t* code
 
 void sq8_prepare(const uint8_t* code, uint32_t dim, Query* q) { prepare_affine(code, dim, kTop, q); }
 
-constexpr size_t kBatch = 64;
+float l1_of(const Query& q, const uint8_t* code) {
+    AffineFactors f = factors_of(code);
+    float sum = simd::active->l1_u8(codes_of(q.code), codes_of(code), static_cast<float>(q.step), f.step,
+                                    static_cast<float>(q.lo - f.lo), q.dim);
+    return sum >= 0 ? sum : std::numeric_limits<float>::max();
+}
 
 template <Metric M>
 void sq8_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys) {
-    const simd::Kernels& k = *simd::active;
-    const uint8_t* bytes[kBatch];
-    uint32_t dots[kBatch];
-    for (size_t start = 0; start < n; start += kBatch) {
-        size_t count = std::min(kBatch, n - start);
-        for (size_t i = 0; i < count; i++) bytes[i] = codes_of(codes[start + i]);
-        if constexpr (M != Metric::l1) {
+    if constexpr (M == Metric::l1) {
+        for (size_t i = 0; i < n; i++) keys[i] = l1_of(q, codes[i]);
+    } else {
+        auto dots = [&](const uint8_t* const* rows, size_t count, uint32_t* out) {
+            const simd::Kernels& k = *simd::active;
             if (count == 1) {
-                dots[0] = k.dot_u8(codes_of(q.code), bytes[0], q.dim);
+                *out = k.dot_u8(codes_of(q.code), rows[0], q.dim);
             } else {
-                k.dot_u8_many(codes_of(q.code), bytes, count, q.dim, dots);
+                k.dot_u8_many(codes_of(q.code), rows, count, q.dim, out);
             }
-        }
-        for (size_t i = 0; i < count; i++) {
-            AffineFactors f = factors_of(codes[start + i]);
-            Key& key = keys[start + i];
-            if constexpr (M == Metric::l1) {
-                float sum = k.l1_u8(codes_of(q.code), bytes[i], static_cast<float>(q.step), f.step,
-                                    static_cast<float>(q.lo - f.lo), q.dim);
-                key = sum >= 0 ? sum : std::numeric_limits<float>::max();
-            } else if constexpr (M == Metric::inner_product) {
-                key = static_cast<float>(-inner_product(q, f, dots[i]));
-            } else {
-                // The root keeps huge vectors (1e30) apart in a float.
-                key = static_cast<float>(std::sqrt(l2_sq(q, f, dots[i])));
-            }
-        }
+        };
+        score_affine<M>(q, codes, n, keys, dots, [](double) { return 0.0; });
     }
 }
 
