@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    static constexpr size_t kSearches = 4;
+    static constexpr size_t kSearches = 3;
 
     // Calls use(begin, end) for one piece after another of all nodes, of which others claim some, too.
     template <typename Use>
