@@ -108,7 +108,11 @@ chdir $new->basedir;
 my $said = '';
 ok(IPC::Run::run([ "$bindir/pg_upgrade", '--no-sync', '-b', $old_bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $new->data_dir,
 		'-s', $new->host, '-p', $old->port, '-P', $new->port ], '<', \undef, '>&', \$said), 'pg_upgrade')
-  or diag($said, map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/{,log/}*.{txt,log}') && BAIL_OUT('pg_upgrade failed');
+  or do
+{
+	diag($said, map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/{,log/}*.{txt,log}');
+	BAIL_OUT('pg_upgrade failed');
+};
 $new->append_conf('postgresql.conf', "autovacuum = off\njit = off\n");
 $new->start;
 note "= from $from to " . $new->safe_psql('postgres', 'SHOW server_version') . ': ' . @indexes . ' indexes';
