@@ -106,13 +106,15 @@ my ($old_bindir, $bindir) = map { $_->config_data('--bindir') } $old, $new;
 $old->stop;
 chdir $new->basedir;
 my $said = '';
-ok(IPC::Run::run([ "$bindir/pg_upgrade", '--no-sync', '-b', $old_bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $new->data_dir,
-		'-s', $new->host, '-p', $old->port, '-P', $new->port ], '<', \undef, '>&', \$said), 'pg_upgrade')
-  or do
+my $upgraded = IPC::Run::run([ "$bindir/pg_upgrade", '--no-sync', '-b', $old_bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $new->data_dir,
+	'-s', $new->host, '-p', $old->port, '-P', $new->port ], '<', \undef, '>&', \$said);
+my $log = join '', $upgraded ? () : map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/{,log/}*.{txt,log}';
+SKIP:
 {
-	diag($said, map { slurp_file($_) } glob $new->data_dir . '/pg_upgrade_output.d/*/{,log/}*.{txt,log}');
-	BAIL_OUT('pg_upgrade failed');
-};
+	skip "a server of an older minor release, which does not know the column options that $from writes", 1 if $log =~ /unrecognized parameter "pg_attver"/;
+	ok($upgraded, 'pg_upgrade') or diag($said, $log);
+}
+if (!$upgraded) { done_testing(); exit; }
 $new->append_conf('postgresql.conf', "autovacuum = off\njit = off\n");
 $new->start;
 note "= from $from to " . $new->safe_psql('postgres', 'SHOW server_version') . ': ' . @indexes . ' indexes';
