@@ -72,7 +72,7 @@ $node->safe_psql('postgres', 'CREATE TABLE few WITH (parallel_workers = 2) AS SE
 my $slow = "SET application_name = 'victim'; CREATE INDEX slow_idx ON few USING ivfflat ((slow(embedding)::vector(64)) vector_l2_ops) WITH (lists = 10)";
 foreach my $whom ('terminate worker', 'cancel worker', 'cancel leader', 'terminate leader')
 {
-	end_build($node, background($node, $slow), split(/ /, $whom), "p.phase ~ 'assigning' AND p.tuples_done BETWEEN 1 AND p.tuples_total", 'workers read the table');
+	end_build($node, background($node, $slow), split(/ /, $whom), "p.phase ~ 'assigning' AND p.tuples_done BETWEEN 1 AND p.tuples_total AND w.pid IS NOT NULL", 'workers read the table');
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'slow_idx'"), 0, 'no half-made index');
 
