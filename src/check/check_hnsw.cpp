@@ -61,7 +61,6 @@ void HnswCheck::check_meta() {
     if (meta.dimensions != static_cast<uint32>(TupleDescAttr(index_.rel->rd_att, 0)->atttypmod)) {
         error("the index is of other dimensions than its column");
     }
-    if (meta.reserved != 0) error("what is reserved is not zero");
 }
 
 // ---- the first pass: slots by themselves

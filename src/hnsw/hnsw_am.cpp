@@ -119,6 +119,10 @@ void init_access_method() {
     DefineCustomIntVariable("hnsw.ef_search", "Sets the size of the dynamic candidate list for search",
                             "Valid range is 1..65535.", &settings.ef_search, 40, 1, 65535, PGC_USERSET, 0, nullptr,
                             nullptr, nullptr);
+    DefineCustomBoolVariable("hnsw.adaptive_beam",
+                             "Lets a search that knows its LIMIT end by the distances that it finds",
+                             "Hard queries get up to twice hnsw.ef_search, easy ones less.", &settings.adaptive_beam, true,
+                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("hnsw.iterative_scan", "Sets the mode for iterative scans", nullptr,
                              &settings.iterative_scan, static_cast<int>(IterativeScan::strict_order), index::kIterativeScans,
                              PGC_USERSET, 0, nullptr, nullptr, nullptr);

@@ -19,6 +19,7 @@ struct Settings {
     int max_scan_tuples;
     double scan_mem_multiplier;
     double recall_target;  // 0: none
+    bool adaptive_beam;
     int calibration_samples;
 };
 extern Settings settings;

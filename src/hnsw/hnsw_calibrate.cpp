@@ -43,13 +43,15 @@ public:
           strategy_(GetAccessStrategy(BAS_BULKREAD)), store_(index, context), samples_(context), wanted_(samples) {}
 
     // False: there is nothing to measure.
-    bool run(const CalibrationHelp& help, format::Calibration* c) {
+    bool run(const CalibrationHelp& help, format::Calibration* c, float* growth) {
         count(c);
         if (c->rows <= kCalibratedRows) return false;
         EntryPoint entry = read_entry(index_.rel);
         take_samples(static_cast<uint64>(c->rows), entry);
         if (samples_.empty() || entry.node == format::kNoSlot) return false;
-        draw_curve(search_samples(index_, entry, samples_.span(), blocks_, help), c);
+        FoundBySamples found = search_samples(index_, entry, samples_.span(), blocks_, help);
+        draw_curve(found, c);
+        *growth = found.growth.median();
         return true;
     }
 
@@ -181,8 +183,12 @@ bool calibrate(const HnswIndex& index, const CalibrationHelp& help) {
     auto samples = static_cast<size_t>(settings.calibration_samples);
     auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, samples, scratch.context());
     format::Calibration measured{};
-    bool searched = calibrator->run(help, &measured);
-    index::store_calibration<format::HnswMeta>(index.rel, index.logged, measured);
+    float growth = 0;
+    bool searched = calibrator->run(help, &measured, &growth);
+    index::store_calibration<format::HnswMeta>(index.rel, index.logged, [&](format::HnswMeta* meta) {
+        meta->calibration = measured;
+        meta->growth = growth;
+    });
     return searched && help.log;
 }
 

@@ -140,6 +140,9 @@ private:
             run(samples_[i], truth);
             size_t known = course_.known[kReference];
             if (known == 0) continue;
+            if (truth == nullptr && pool_.size() >= GrowthCounts::kFarRank) {
+                found_.growth.count(pool_[GrowthCounts::kNearRank - 1].key, pool_[GrowthCounts::kFarRank - 1].key);
+            }
             codec::Key farthest = course_.nearest[kReference][known - 1];
             course_.count(farthest, known, &found_.reference);
             if (truth == nullptr || truth->known == 0) continue;
@@ -234,6 +237,7 @@ FoundBySamples search_samples(const HnswIndex& index, const EntryPoint& entry, s
         all.exact.add(found.exact);
         all.reference_of_exact.add(found.reference_of_exact);
         all.reference.add(found.reference);
+        all.growth.add(found.growth);
     }
     if (workers != nullptr) index::end_workers(workers);
     return all;

@@ -161,7 +161,8 @@ const char* try_open_index(Relation rel, HnswIndex* index) {
     if (meta.m < 2 || meta.m > kMaxM || meta.ef_construction < kMinEfConstruction ||
         meta.ef_construction > kMaxEfConstruction || meta.dimensions < 1 || meta.dimensions > 1000000000 ||
         meta.attributes > format::kMaxAttributes || meta.entry_level > static_cast<uint32>(kMaxLevel) ||
-        meta.code_bytes != index->codec->bytes(meta.dimensions) || !index::is_possible(meta.calibration)) {
+        meta.code_bytes != index->codec->bytes(meta.dimensions) || !index::is_possible(meta.calibration) ||
+        !(meta.growth >= 0 && meta.growth <= kMostGrowth)) {
         return "Its metapage has values out of range.";
     }
     index->layout = make_layout(index->codec, meta.dimensions, meta.m, meta.attributes);

@@ -21,6 +21,14 @@ struct Candidate {
     bool passes = false;  // a filter; under one
 };
 
+// How far a search looks that is asked for `rank` nodes: as far as their last one, times this, once it has expanded so
+// many. Rank 0: its beam alone ends it.
+struct Horizon {
+    size_t rank = 0;
+    codec::Key times = 1;
+    size_t least = 0;
+};
+
 // Node numbers seen by one search: open addressing, so that clearing costs what the search visited.
 template <template <typename> class Vec>
 class NodeSet {
@@ -87,12 +95,16 @@ public:
         entries_.resize_uninitialized(ef + spare);
         capacity_ = ef + spare;
         ef_ = ef;
-        size_ = cursor_ = 0;
+        size_ = cursor_ = expanded_ = 0;
+        horizon_ = {};
         if (spilled_ != nullptr) spilled_->clear();
     }
 
     // A wider beam goes on where the one before has ended.
     void widen(size_t ef) { ef_ = std::min(ef, capacity_); }
+
+    // From now on the beam ends where keys are so many times that of the rank-th nearest.
+    void set_horizon(const Horizon& horizon) { horizon_ = horizon; }
 
     size_t size() const { return size_; }
     const Candidate& operator[](size_t i) const { return entries_[i]; }
@@ -120,7 +132,8 @@ public:
     Candidate* next() {
         size_t beam = std::min(ef_, size_);
         while (cursor_ < beam && entries_[cursor_].expanded) cursor_++;
-        if (cursor_ == beam) return nullptr;
+        if (cursor_ == beam || is_beyond(entries_[cursor_].key)) return nullptr;
+        expanded_++;
         entries_[cursor_].expanded = true;
         return &entries_[cursor_++];
     }
@@ -135,6 +148,11 @@ public:
     }
 
 private:
+    bool is_beyond(codec::Key key) const {
+        const auto& [rank, times, least] = horizon_;
+        return rank > 0 && size_ >= rank && expanded_ >= least && key > entries_[rank - 1].key * times;
+    }
+
     // Behind all that are not farther. As std::upper_bound, without branches: each would be a guess.
     size_t place_of(const Candidate* e, codec::Key key) const {
         const Candidate* first = e;
@@ -148,7 +166,8 @@ private:
 
     Vec<Candidate> entries_;
     Vec<Candidate>* spilled_ = nullptr;
-    size_t capacity_ = 0, ef_ = 0, size_ = 0, cursor_ = 0;
+    size_t capacity_ = 0, ef_ = 0, size_ = 0, cursor_ = 0, expanded_ = 0;
+    Horizon horizon_;
 };
 
 }  // namespace vext::hnsw

@@ -182,6 +182,7 @@ void report(const HnswIndex& index, const IndexStats& s, index::NameValueRows& o
     const format::Calibration& c = index.meta.calibration;
     uint64 changed = s.lives > 0 ? s.lives - c.lives : static_cast<uint64>(std::fabs(static_cast<double>(s.live) - c.rows));
     index::report_calibration(out, c, "nodes", changed);
+    out.add("growth of distances", psprintf("%.4f", static_cast<double>(index.meta.growth)));
     out.add("fingerprint", psprintf("%08x%08x", uint32(s.fingerprint >> 32), uint32(s.fingerprint)));
 }
 

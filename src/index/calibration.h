@@ -50,13 +50,13 @@ inline uint32 width_for(const format::Calibration& c, double aim) {
     return static_cast<uint32>(std::ceil(width));
 }
 
-// Into the metapage.
-template <typename Meta>
-void store_calibration(Relation rel, bool logged, const format::Calibration& measured) {
+// Into the metapage: set(the metapage's contents).
+template <typename Meta, typename Set>
+void store_calibration(Relation rel, bool logged, Set set) {
     pg::Pin pin{ReadBuffer(rel, page::kMetaBlock)};
     pg::ContentLock lock{pin.buffer(), BUFFER_LOCK_EXCLUSIVE};
     page::PageChange record{rel, logged};
-    page::meta_at<Meta>(record.add(pin.buffer()))->calibration = measured;
+    set(page::meta_at<Meta>(record.add(pin.buffer())));
     record.finish();
 }
 

@@ -45,7 +45,7 @@ IndexScanDesc begin_scan(Relation rel, int keys, int order_bys, const char* cont
     IndexScanDesc scan = RelationGetIndexScan(rel, keys, order_bys);
     auto* frame = static_cast<ScanFrame<Search>*>(palloc0(sizeof(ScanFrame<Search>)));
     frame->context = AllocSetContextCreateInternal(CurrentMemoryContext, context_name, ALLOCSET_DEFAULT_SIZES);
-    watch(frame, rel);
+    watch(frame);
     scan->opaque = frame;
     if (order_bys > 0) {
         scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * order_bys));
@@ -97,6 +97,7 @@ Search& search_of(IndexScanDesc scan, Start start) {
     ScanFrame<Search>* frame = frame_of<Search>(scan);
     if (frame->search == nullptr) {
         pg::count_index_scan(scan);
+        learn_use(frame);
         MemoryContext outer = MemoryContextSwitchTo(frame->context);
         frame->search = start(frame->context);
         MemoryContextSwitchTo(outer);

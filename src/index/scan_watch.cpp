@@ -7,8 +7,9 @@ namespace vext::index {
 // Found by the context that it lives in: that of the executor, in which scans begin.
 struct WatchedQuery {
     struct Node {
-        Oid index;
-        ScanUse use;
+        const IndexScanState* scan;
+        ScanUse use;              // but for rows
+        const LimitState* limit;  // of just these rows; nullptr: none
         Node* next;
     };
     MemoryContext context;
@@ -90,16 +91,31 @@ void restore_places(IndexScanState* scan) {
 
 // ---- before: which scans have their rows dropped
 
+struct Above {
+    const PlanState* node;
+    ScanUse use;
+    const LimitState* limit;
+};
+
+// The node whose rows a node passes on, if it has one; not one that computes an expression for it.
+const PlanState* input_of(const PlanState* node) {
+    if (node == nullptr) return nullptr;
+    return IsA(node, SubqueryScanState) ? reinterpret_cast<const SubqueryScanState*>(node)->subplan : outerPlanState(node);
+}
+
 bool note_scans(PlanState* node, void* context) {
-    ScanUse above = *static_cast<ScanUse*>(context);
-    if (node->qual != nullptr) above.drops_rows = true;
+    Above above = *static_cast<Above*>(context);
+    if (input_of(above.node) != node) above.limit = nullptr;
+    above.node = node;
+    if (node->qual != nullptr) above.use.drops_rows = true;
     switch (nodeTag(node)) {
         case T_IndexScanState: {
             auto* scan = reinterpret_cast<IndexScanState*>(node);
             if (is_our_scan(scan)) {
                 WatchedQuery* q = query_in(node->state->es_query_cxt);
                 auto* n = static_cast<WatchedQuery::Node*>(MemoryContextAlloc(q->context, sizeof(WatchedQuery::Node)));
-                *n = {RelationGetRelid(scan->iss_RelationDesc), above, q->nodes};
+                bool known = !above.use.drops_rows && !above.use.merges;
+                *n = {scan, above.use, known ? above.limit : nullptr, q->nodes};
                 q->nodes = n;
                 restore_places(scan);
             }
@@ -107,10 +123,10 @@ bool note_scans(PlanState* node, void* context) {
         }
         // what passes on every row, or asks for no more than it gives
         case T_LimitState:
-            above = {false, false};
+            above = {node, {}, reinterpret_cast<LimitState*>(node)};
             break;
         case T_MergeAppendState:
-            above.merges = true;
+            above.use.merges = true;
             break;
         case T_AppendState:
         case T_ResultState:
@@ -121,9 +137,15 @@ bool note_scans(PlanState* node, void* context) {
         case T_GatherMergeState:
             break;
         default:
-            above.drops_rows = true;
+            above.use.drops_rows = true;
     }
     return pg::walk_plan_states(node, note_scans, &above);
+}
+
+// The executor has made out both numbers before it asks for the first row.
+uint64 rows_of(const LimitState* limit) {
+    if (limit == nullptr || limit->noCount || limit->count < 0 || limit->offset < 0) return 0;
+    return static_cast<uint64>(limit->count) + static_cast<uint64>(limit->offset);
 }
 
 void start(QueryDesc* query, int flags) {
@@ -133,7 +155,7 @@ void start(QueryDesc* query, int flags) {
         standard_ExecutorStart(query, flags);
     }
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == nullptr) return;
-    ScanUse above{false, false};
+    Above above{};
     note_scans(query->planstate, &above);
 }
 
@@ -187,14 +209,15 @@ WatchedScan* watched_scan(PlanState* node) {
     return static_cast<WatchedScan*>(scan->iss_ScanDesc->opaque);
 }
 
-void watch(WatchedScan* scan, Relation index) {
-    scan->query = find_query(CurrentMemoryContext);
+void watch(WatchedScan* scan) { scan->query = find_query(CurrentMemoryContext); }
+
+void learn_use(WatchedScan* scan) {
+    scan->use = {};
     if (scan->query == nullptr) return;
-    // Two scans of one index in one plan: what holds of either.
-    for (WatchedQuery::Node* n = scan->query->nodes; n != nullptr; n = n->next) {
-        if (n->index != RelationGetRelid(index)) continue;
-        scan->use.drops_rows |= n->use.drops_rows;
-        scan->use.merges |= n->use.merges;
+    for (const WatchedQuery::Node* n = scan->query->nodes; n != nullptr; n = n->next) {
+        if (n->scan->iss_ScanDesc == nullptr || n->scan->iss_ScanDesc->opaque != scan) continue;
+        scan->use = n->use;
+        scan->use.rows = rows_of(n->limit);
     }
 }
 

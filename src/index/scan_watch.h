@@ -19,6 +19,7 @@ struct WatchedQuery;
 struct ScanUse {
     bool drops_rows;  // it looks at more of them than it asks for: a filter, a join
     bool merges;      // with those of other scans, by their order: it may need none of these
+    uint64 rows;      // and ends with so many of them, the LIMIT; 0: not known
 };
 
 // At the head of every scan of ours (IndexScanDesc.opaque).
@@ -32,8 +33,11 @@ struct WatchedScan {
 // The scan of a plan's node, if it is one of ours and has begun.
 WatchedScan* watched_scan(PlanState* node);
 
-// Finds the plan that a scan belongs to.
-void watch(WatchedScan* scan, Relation index);
+// Finds the query that a scan belongs to, while it begins.
+void watch(WatchedScan* scan);
+
+// Finds what its plan makes of a scan that has begun, before each of its searches: a LIMIT may change.
+void learn_use(WatchedScan* scan);
 
 // A scan ends at a limit.
 void stopped(WatchedScan* scan, const ScanLimit& limit);

@@ -400,7 +400,8 @@ void calibrate(const IvfIndex& index, uint64 changes) {
     auto* calibrator = new (palloc(sizeof(Calibrator))) Calibrator(index, scratch.context());
     format::Calibration measured = calibrator->run(static_cast<size_t>(settings.calibration_samples));
     measured.lives = changes;
-    index::store_calibration<format::IvfMeta>(index.rel, RelationNeedsWAL(index.rel), measured);
+    index::store_calibration<format::IvfMeta>(index.rel, RelationNeedsWAL(index.rel),
+                                              [&](format::IvfMeta* meta) { meta->calibration = measured; });
 }
 
 size_t probes_for(const IvfIndex& index, double target) {

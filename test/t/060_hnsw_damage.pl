@@ -86,7 +86,10 @@ my @meta = (
 	[ 'passed pages of links', at_meta(76, 'V', 1), qr/upper_links, leads to no page of its kind/ ],
 	[ 'passed large nodes', at_meta(84, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
 	[ 'sketch_bytes', at_meta(88, 'V', 16), qr/another layout/ ],
-	[ 'reserved', at_meta(92, 'V', 1), qr/reserved is not zero/ ],
+	[ 'a growth that is possible', at_meta(92, 'f', 0.25), undef ],
+	[ 'growth', at_meta(92, 'f', -1), qr/out of range/ ],
+	[ 'growth without bound', at_meta(92, 'f', 1e30), qr/out of range/ ],
+	[ 'growth that is no number', at_meta(92, 'f', 'NaN'), qr/out of range/ ],
 	[ 'free_large', at_meta(64, 'V', 5000), qr/large nodes, leads to no page of its kind/ ],
 	calibrations(),
 );

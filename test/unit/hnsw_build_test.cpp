@@ -232,10 +232,49 @@ void test_pool() {
     }
 }
 
+// A horizon ends a search at that distance, not before it has expanded so many, and a beam of its own ends it anyway.
+void test_horizon() {
+    Malloc source;
+    Pool<Vec> pool{source};
+    auto expanded = [&](size_t ef, const Horizon& horizon, size_t n) {
+        pool.reset(ef, 4);
+        pool.set_horizon(horizon);
+        for (uint32_t node = 0; node < n; node++) pool.insert({static_cast<float>(n - node), node});
+        size_t count = 0;
+        for (; pool.next() != nullptr; count++) CHECK(pool[count].expanded);
+        return count;
+    };
+    CHECK(expanded(40, {}, 100) == 40);
+    CHECK(expanded(40, {10, 2, 0}, 100) == 20);
+    CHECK(expanded(40, {10, 1, 0}, 100) == 10);
+    CHECK(expanded(40, {10, 2, 25}, 100) == 25);
+    CHECK(expanded(40, {10, 100, 0}, 100) == 40);
+    CHECK(expanded(40, {10, 1, 0}, 8) == 8);
+    CHECK(expanded(40, {1, 1, 0}, 100) == 1);
+
+    // What is found later brings the horizon nearer, and is expanded itself.
+    pool.reset(40, 0);
+    pool.set_horizon({2, 2, 0});
+    for (uint32_t node = 0; node < 10; node++) pool.insert({static_cast<float>(10 + node), node});
+    CHECK(pool.next() == &pool[0] && pool.next() == &pool[1]);
+    pool.insert({1, 11});
+    pool.insert({2, 12});
+    CHECK(pool.next()->node == 11 && pool.next()->node == 12 && pool.next() == nullptr);
+
+    // Many at no distance at all: each is expanded.
+    pool.reset(40, 0);
+    pool.set_horizon({2, 1.5, 0});
+    for (uint32_t node = 0; node < 30; node++) pool.insert({node < 20 ? 0.0F : 1.0F, node});
+    size_t count = 0;
+    while (pool.next() != nullptr) count++;
+    CHECK(count == 20);
+}
+
 }  // namespace
 
 int main() {
     test_pool();
+    test_horizon();
     simd::select(simd::Level::automatic);
     std::vector<float> x = clustered(3000);
     for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product}) {

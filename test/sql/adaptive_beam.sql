@@ -1,0 +1,72 @@
+-- A search that knows its LIMIT ends by the distances that it finds.
+SET enable_seqscan = off;
+CREATE TABLE t (id int PRIMARY KEY, kind int, v vector(16));
+-- Clusters of very different density.
+INSERT INTO t SELECT i, i % 3, (SELECT array_agg(hashint8extended(i % 40 * 100 + d, 1) / 9.3e18 + (1 + i % 40) / 40.0 * hashint8extended(i * 100 + d, 2) / 9.3e18)
+	FROM generate_series(1, 16) d)::real[]::vector FROM generate_series(1, 8000) i;
+CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops);
+SELECT value::float8 BETWEEN 0.05 AND 1 AS growth FROM vectorext_index_stats('t_idx') WHERE name = 'growth of distances';
+
+-- Nodes that searches for rows of the table expand, all of them, and how many of its ten nearest are found.
+CREATE FUNCTION searches(query text, OUT visited int[], OUT fewest int, OUT most int, OUT recall float8) LANGUAGE plpgsql AS $$
+DECLARE n int; found int[]; exact int[]; hits int := 0;
+BEGIN
+	FOR i IN 1..40 LOOP
+		EXECUTE query INTO found USING i * 150;
+		SELECT s.visited INTO n FROM vectorext_last_scan() s;
+		visited[i] := n;
+		SELECT array_agg(id) INTO exact FROM (SELECT id FROM t ORDER BY 1 + (v <-> (SELECT v FROM t WHERE id = i * 150)) LIMIT 10) e;
+		hits := hits + (SELECT count(*) FROM unnest(exact) e WHERE e = ANY (found));
+	END LOOP;
+	SELECT min(x), max(x), hits / 400.0 INTO fewest, most, recall FROM unnest(visited) x;
+END $$;
+CREATE FUNCTION nearest(rest text) RETURNS text LANGUAGE sql AS $$
+	SELECT 'SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1) ' || rest || ') s' $$;
+CREATE TABLE adaptive AS SELECT * FROM searches(nearest('LIMIT 10'));
+SET hnsw.adaptive_beam = off;
+CREATE TABLE fixed AS SELECT * FROM searches(nearest('LIMIT 10'));
+RESET hnsw.adaptive_beam;
+SELECT a.fewest < 40 AS fewer, a.most > a.fewest AS differ, a.fewest >= 10 AND a.most <= 200 AS within, f.fewest >= 40 AS beam,
+	a.recall >= f.recall - 0.02 AS recall FROM adaptive a, fixed f;
+
+-- OFFSET counts, and a LIMIT that is a parameter. Where so many are wanted as the beam has, it is the beam.
+PREPARE q (int, int, int) AS SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1) LIMIT $2 OFFSET $3;
+SET plan_cache_mode = force_generic_plan;
+CREATE FUNCTION visited_by(l int, o int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE total bigint := 0;
+BEGIN
+	FOR i IN 1..40 LOOP
+		EXECUTE format('EXECUTE q (%s, %s, %s)', i * 150, l, o);
+		total := total + (SELECT visited FROM vectorext_last_scan());
+	END LOOP;
+	RETURN total;
+END $$;
+SET hnsw.iterative_scan = off;
+SELECT visited_by(1, 0) < visited_by(15, 0) AS limit_counts, visited_by(1, 14) = visited_by(15, 0) AS offset_counts, visited_by(40, 0) >= 1600 AS beam;
+RESET hnsw.iterative_scan;
+
+-- Not known: without LIMIT, with rows dropped, and below a LIMIT that is not of these rows.
+SELECT fewest >= 40 AS plain FROM searches(nearest(''));
+SELECT fewest >= 40 AS filter FROM searches('SELECT array_agg(id) FROM (SELECT id FROM t WHERE kind < 2 ORDER BY v <-> (SELECT v FROM t WHERE id = $1) LIMIT 10) s');
+SELECT fewest >= 40 AS subplan FROM searches('SELECT ARRAY(SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1)) FROM generate_series(1, 3) LIMIT 1');
+
+-- Two scans of one index, each with its LIMIT.
+CREATE FUNCTION two(first int, second int) RETURNS text LANGUAGE sql AS $$ SELECT format('SELECT array_agg(id) FROM (
+	(SELECT id, 1 FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1 + 1) LIMIT %s) UNION ALL
+	(SELECT id, 2 FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1) LIMIT %s)) s (id, place)', first, second) $$;
+SELECT fewest < 40 AS own_limit FROM searches(two(40, 10));
+SELECT fewest >= 40 AS own_limit FROM searches(two(10, 40));
+
+-- An index that has measured nothing, and distances that may be negative.
+DROP INDEX t_idx;
+SET hnsw.calibration_samples = 0;
+CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops);
+RESET hnsw.calibration_samples;
+SELECT fewest >= 40 AS unmeasured FROM searches(nearest('LIMIT 10'));
+SELECT count(*) > 0 AS measured FROM vectorext_calibrate('t_idx');
+SELECT fewest < 40 AS measured FROM searches(nearest('LIMIT 10'));
+DROP INDEX t_idx;
+CREATE INDEX t_idx ON t USING hnsw (v vector_ip_ops);
+SELECT value FROM vectorext_index_stats('t_idx') WHERE name = 'growth of distances';
+DROP TABLE t, adaptive, fixed;
+DROP FUNCTION searches, nearest, visited_by, two;
