@@ -40,7 +40,7 @@ struct HnswMeta {
     BlockNumber passed_last[kSlotKinds + 1];  // by PageKind - 1, then of large nodes: the last of a ring of pages that
                                               // were tried; 0: none
     uint32 sketch_bytes;           // of all attributes, at the beginning of each page of nodes
-    float growth;                  // measured with the calibration: distances grow as this power of the rank; 0: not known
+    float growth;                  // measured with the calibration: how distances grow with the rank (hnsw_horizon.h); 0: not known
     Attribute attribute[kMaxAttributes];
     Calibration calibration;
 };

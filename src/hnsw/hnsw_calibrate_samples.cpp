@@ -69,7 +69,7 @@ public:
     Participant(const HnswIndex& index, SharedSamples* shared, uint32 self, MemoryContext context)
         : index_(index), shared_(*shared), arrays_(*shared, reinterpret_cast<char*>(shared) + kArraysAt),
           samples_(context), strategy_(GetAccessStrategy(BAS_BULKREAD)), store_(index, context), pool_(context),
-          seen_(context), found_(arrays_.found[self]) {
+          seen_(context), found_(arrays_.found[self]), words_(context) {
         for (uint32 i = 0; i < shared->samples; i++) {
             samples_.push_back({arrays_.nodes[i], arrays_.codes + i * shared->code_bytes, arrays_.truth[i] != kNone});
         }
@@ -140,15 +140,20 @@ private:
             run(samples_[i], truth);
             size_t known = course_.known[kReference];
             if (known == 0) continue;
-            if (truth == nullptr && pool_.size() >= GrowthCounts::kFarRank) {
-                found_.growth.count(pool_[GrowthCounts::kNearRank - 1].key, pool_[GrowthCounts::kFarRank - 1].key);
-            }
+            if (truth == nullptr) count_growth(samples_[i]);
             codec::Key farthest = course_.nearest[kReference][known - 1];
             course_.count(farthest, known, &found_.reference);
             if (truth == nullptr || truth->known == 0) continue;
             course_.count(farthest, known, &found_.reference_of_exact);
             course_.count(truth->farthest(), truth->known, &found_.exact);
         }
+    }
+
+    void count_growth(const Sample& s) {
+        const codec::Codec& codec = *index_.codec;
+        if (pool_.size() < GrowthCounts::kFar) return;
+        double length = grows_as_power(codec.metric) ? 1 : query_length(codec, s.code, index_.dim(), words_);
+        found_.growth.count(codec.metric, pool_[GrowthCounts::kNear - 1].key, pool_[GrowthCounts::kFar - 1].key, length);
     }
 
     // A beam that grows step by step is at each step what a search of that ef would be.
@@ -181,6 +186,7 @@ private:
     FoundBySamples& found_;
     Nearest* nearest_;
     Course course_;
+    ArenaVec<uint64> words_;
 };
 
 SharedSamples* share(const HnswIndex& index, std::span<const Sample> samples, const SamplesTold& told,

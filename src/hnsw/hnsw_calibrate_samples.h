@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 
 #include "pg/postgres.h"
@@ -35,35 +34,6 @@ struct FoundCounts {
     }
     double share(int step) const { return static_cast<double>(found[step]) / static_cast<double>(all); }
 };
-// How distances grow with the rank: by their logarithms from the rank kNearRank to kFarRank, counted in steps of a
-// sixteenth of a power of two, the median of which is not moved by a few rows that have twins.
-class GrowthCounts {
-public:
-    static constexpr size_t kNearRank = 10, kFarRank = 100;
-
-    void count(codec::Key near, codec::Key far) {
-        if (!(near > 0 && far > near)) return;
-        double log = std::log(static_cast<double>(far) / near);
-        counts_[std::clamp(static_cast<int>(std::lround((std::log2(log) - kLeast) * kSteps)), 0, kCounts - 1)]++;
-    }
-    void add(const GrowthCounts& other) {
-        for (int i = 0; i < kCounts; i++) counts_[i] += other.counts_[i];
-    }
-    // 0: nothing was counted.
-    float median() const {
-        uint64 all = 0, passed = 0;
-        for (uint32 n : counts_) all += n;
-        if (all == 0) return 0;
-        int i = 0;
-        while (passed + counts_[i] < (all + 1) / 2) passed += counts_[i++];
-        return static_cast<float>(std::exp2(static_cast<double>(i) / kSteps + kLeast) / std::log(double{kFarRank} / kNearRank));
-    }
-
-private:
-    static constexpr int kCounts = 256, kSteps = 16, kLeast = -10;
-    uint32 counts_[kCounts];
-};
-
 struct FoundBySamples {
     FoundCounts exact, reference_of_exact, reference;
     GrowthCounts growth;

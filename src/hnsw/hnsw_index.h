@@ -15,9 +15,6 @@
 
 namespace vext::hnsw {
 
-// Of HnswMeta.growth: distances of a hundredth neighbour that are 10^32 times those of the tenth.
-inline constexpr float kMostGrowth = 32;
-
 using format::SlotNumber;
 using page::SlotShape;
 

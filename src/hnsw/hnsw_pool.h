@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "codec/codec.h"
+#include "hnsw/hnsw_horizon.h"
 
 namespace vext::hnsw {
 
@@ -19,14 +20,6 @@ struct Candidate {
     uint32_t node;
     bool expanded = false;
     bool passes = false;  // a filter; under one
-};
-
-// How far a search looks that is asked for `rank` nodes: as far as their last one, times this, once it has expanded so
-// many. Rank 0: its beam alone ends it.
-struct Horizon {
-    size_t rank = 0;
-    codec::Key times = 1;
-    size_t least = 0;
 };
 
 // Node numbers seen by one search: open addressing, so that clearing costs what the search visited.
@@ -103,7 +96,7 @@ public:
     // A wider beam goes on where the one before has ended.
     void widen(size_t ef) { ef_ = std::min(ef, capacity_); }
 
-    // From now on the beam ends where keys are so many times that of the rank-th nearest.
+    // Besides, the search ends there.
     void set_horizon(const Horizon& horizon) { horizon_ = horizon; }
 
     size_t size() const { return size_; }
@@ -149,8 +142,8 @@ public:
 
 private:
     bool is_beyond(codec::Key key) const {
-        const auto& [rank, times, least] = horizon_;
-        return rank > 0 && size_ >= rank && expanded_ >= least && key > entries_[rank - 1].key * times;
+        const auto& [rank, times, plus, least] = horizon_;
+        return rank > 0 && size_ >= rank && expanded_ >= least && key > entries_[rank - 1].key * times + plus;
     }
 
     // Behind all that are not farther. As std::upper_bound, without branches: each would be a guess.

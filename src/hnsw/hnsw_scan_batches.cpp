@@ -45,19 +45,14 @@ size_t first_beam(const Scan& s) {
     return frame_of(s)->use.merges ? std::max<size_t>(s.first_ef / 4, 1) : s.first_ef;
 }
 
-// A search that knows how many rows are wanted ends where what is left lies too far beyond the last of these, and need
-// not look at as many nodes whatever their distances are ("Distance Adaptive Beam Search for Provably Accurate Graph-Based
-// Nearest Neighbor Search", Al-Jazzazi et al., 2025). How far is too far follows from ef_search, so that searches score
-// about as many nodes as its beam would on average: as far as the node of that rank usually is, or (kShare) somewhat less,
-// since they go on to kWidest times as many where nodes lie dense. At least (kLeast) a part are expanded: where all
-// distances are about the same, they say little.
-constexpr double kShare = 2.0 / 3;
-constexpr size_t kWidest = 2, kLeast = 4;
-Horizon horizon_of(const Scan& s) {
-    uint64 rows = frame_of(s)->use.rows;
-    if (!settings.adaptive_beam || s.by.has_range || s.index.meta.growth == 0 || rows == 0 || rows >= s.ef) return {};
-    double times = std::pow(static_cast<double>(s.ef) / static_cast<double>(rows), s.index.meta.growth * kShare);
-    return {rows, static_cast<codec::Key>(times), s.ef / kLeast};
+// Where the LIMIT of just the rows of this scan is known.
+Horizon scan_horizon(const Scan& s) {
+    const HnswIndex& index = s.index;
+    if (!settings.adaptive_beam || s.by.has_range || index.meta.growth == 0) return {};
+    codec::Metric metric = index.codec->metric;
+    ArenaVec<uint64> table{s.context};
+    double length = grows_as_power(metric) ? 1 : query_length(codec::query_codec(*index.codec), s.code, index.dim(), table);
+    return horizon_of(metric, index.meta.growth, length, frame_of(s)->use.rows, s.ef);
 }
 
 constexpr index::ScanLimit kOneBatch = {"hnsw.iterative_scan", "With strict_order it goes on."};
@@ -248,7 +243,7 @@ void first_batch(Scan& s) {
     if (iterative && !s.index.codec->exact) {
         s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
     }
-    Horizon horizon = horizon_of(s);
+    Horizon horizon = scan_horizon(s);
     // With a target of recall the beam is what was measured.
     size_t beam = horizon.rank > 0 && s.quota == 0 ? s.ef * kWidest : s.ef;
     search_from_top(s.store, entry.node, entry.level, beam, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen, horizon);

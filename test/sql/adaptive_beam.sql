@@ -57,7 +57,7 @@ CREATE FUNCTION two(first int, second int) RETURNS text LANGUAGE sql AS $$ SELEC
 SELECT fewest < 40 AS own_limit FROM searches(two(40, 10));
 SELECT fewest >= 40 AS own_limit FROM searches(two(10, 40));
 
--- An index that has measured nothing, and distances that may be negative.
+-- An index that has measured nothing.
 DROP INDEX t_idx;
 SET hnsw.calibration_samples = 0;
 CREATE INDEX t_idx ON t USING hnsw (v vector_l2_ops);
@@ -65,8 +65,28 @@ RESET hnsw.calibration_samples;
 SELECT fewest >= 40 AS unmeasured FROM searches(nearest('LIMIT 10'));
 SELECT count(*) > 0 AS measured FROM vectorext_calibrate('t_idx');
 SELECT fewest < 40 AS measured FROM searches(nearest('LIMIT 10'));
+
+-- Other distances. Inner products are negative, and in proportion to the length of the query.
 DROP INDEX t_idx;
-CREATE INDEX t_idx ON t USING hnsw (v vector_ip_ops);
-SELECT value FROM vectorext_index_stats('t_idx') WHERE name = 'growth of distances';
+CREATE FUNCTION grown(opclass text, op text, factor float8) RETURNS TABLE (measured bool, adapts bool, as_many bool) LANGUAGE plpgsql AS $$
+DECLARE adaptive bigint := 0; longer bigint := 0; fixed bigint := 0; query text;
+BEGIN
+	EXECUTE format('CREATE INDEX t_idx ON t USING hnsw (v %s)', opclass);
+	FOR i IN 1..40 LOOP
+		query := format('SELECT id FROM t ORDER BY v %s (SELECT v * array_fill(%s::real, ARRAY[16])::vector FROM t WHERE id = %s) LIMIT 10', op, '%s', i * 150);
+		EXECUTE format(query, 1);
+		adaptive := adaptive + (SELECT visited FROM vectorext_last_scan());
+		EXECUTE format(query, factor);
+		longer := longer + (SELECT visited FROM vectorext_last_scan());
+		SET LOCAL hnsw.adaptive_beam = off;
+		EXECUTE format(query, 1);
+		fixed := fixed + (SELECT visited FROM vectorext_last_scan());
+		RESET hnsw.adaptive_beam;
+	END LOOP;
+	RETURN QUERY SELECT value::float8 > 0, adaptive <> fixed, longer BETWEEN 0.9 * adaptive AND 1.1 * adaptive FROM vectorext_index_stats('t_idx') WHERE name = 'growth of distances';
+	DROP INDEX t_idx;
+END $$;
+SELECT opclass, g.* FROM (VALUES ('vector_ip_ops', '<#>', 100), ('vector_cosine_ops', '<=>', 100), ('vector_l1_ops', '<+>', 1)) o (opclass, op, factor),
+	LATERAL grown(opclass, op, factor) g;
 DROP TABLE t, adaptive, fixed;
-DROP FUNCTION searches, nearest, visited_by, two;
+DROP FUNCTION searches, nearest, visited_by, two, grown;

@@ -50,20 +50,25 @@ foreach my $kind (sort keys %kinds)
 				SET enable_indexscan = on; SET enable_seqscan = off; " . search_wide() . "
 				CREATE TEMP TABLE full_width AS " . $side->(60) . ";
 				RESET hnsw.ef_search; RESET ivfflat.probes;
+				CREATE TEMP TABLE adaptive AS " . $side->(10) . ";
+				SET hnsw.adaptive_beam = off;
 				CREATE TEMP TABLE short AS " . $side->(10) . ";
 				CREATE TEMP TABLE long AS " . $side->(30) . ";
 				SELECT count(*) FROM exact e FULL JOIN full_width w USING (i, rank)
 					WHERE e.distance IS DISTINCT FROM w.distance AND NOT (e.distance = 'NaN' OR e.i IS NULL AND w.distance = 'NaN')
 						AND NOT (w.i IS NULL AND '$op' = '<=>');
 				SELECT count(*) FROM short s LEFT JOIN long l USING (i, rank) WHERE s.distance IS DISTINCT FROM l.distance;
+				SELECT abs(count(a.i) - count(s.i)) + count(a.i) - count(DISTINCT (a.i, a.id)) + count(*) FILTER (WHERE a.distance < e.distance)
+					FROM adaptive a FULL JOIN short s USING (i, rank) LEFT JOIN exact e USING (i, rank);
 				SELECT count(*) - count(DISTINCT (i, id)) FROM full_width;
 				SELECT count(*) FROM full_width w JOIN (SELECT i, max(distance) AS last FROM exact GROUP BY i) e USING (i)
 					WHERE w.distance > e.last;");
 			is($rc, 0, "$name: no error") or diag $err;
-			my ($wrong, $no_prefix, $twice, $farther) = split /\n/, $out;
+			my ($wrong, $no_prefix, $adaptive, $twice, $farther) = split /\n/, $out;
 			# With 1-bit codes a row may be passed over (of 30 queries' 60).
 			if ($quantization =~ /rabitq|bits/) { cmp_ok($farther, '<=', 36, "$name: a wide search finds 98 of 100 rows"); }
 			else { is($wrong, 0, "$name: a wide search is exact"); }
+			is($adaptive, 0, "$name: as many rows, none twice and none too near, however a search ends");
 			is($no_prefix, 0, "$name: LIMIT 10 is the beginning of LIMIT 30");
 			is($twice, 0, "$name: no row comes twice");
 		}

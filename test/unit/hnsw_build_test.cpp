@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <cmath>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -245,16 +246,17 @@ void test_horizon() {
         return count;
     };
     CHECK(expanded(40, {}, 100) == 40);
-    CHECK(expanded(40, {10, 2, 0}, 100) == 20);
-    CHECK(expanded(40, {10, 1, 0}, 100) == 10);
-    CHECK(expanded(40, {10, 2, 25}, 100) == 25);
-    CHECK(expanded(40, {10, 100, 0}, 100) == 40);
-    CHECK(expanded(40, {10, 1, 0}, 8) == 8);
-    CHECK(expanded(40, {1, 1, 0}, 100) == 1);
+    CHECK(expanded(40, {10, 2, 0, 0}, 100) == 20);
+    CHECK(expanded(40, {10, 1, 5, 0}, 100) == 15);
+    CHECK(expanded(40, {10, 1, 0, 0}, 100) == 10);
+    CHECK(expanded(40, {10, 2, 0, 25}, 100) == 25);
+    CHECK(expanded(40, {10, 100, 0, 0}, 100) == 40);
+    CHECK(expanded(40, {10, 1, 0, 0}, 8) == 8);
+    CHECK(expanded(40, {1, 1, 0, 0}, 100) == 1);
 
     // What is found later brings the horizon nearer, and is expanded itself.
     pool.reset(40, 0);
-    pool.set_horizon({2, 2, 0});
+    pool.set_horizon({2, 2, 0, 0});
     for (uint32_t node = 0; node < 10; node++) pool.insert({static_cast<float>(10 + node), node});
     CHECK(pool.next() == &pool[0] && pool.next() == &pool[1]);
     pool.insert({1, 11});
@@ -263,11 +265,39 @@ void test_horizon() {
 
     // Many at no distance at all: each is expanded.
     pool.reset(40, 0);
-    pool.set_horizon({2, 1.5, 0});
+    pool.set_horizon({2, 1.5, 0, 0});
     for (uint32_t node = 0; node < 30; node++) pool.insert({node < 20 ? 0.0F : 1.0F, node});
     size_t count = 0;
     while (pool.next() != nullptr) count++;
     CHECK(count == 20);
+}
+
+// What is measured of distances of a known growth, and what follows from it.
+void test_growth() {
+    GrowthCounts none{};
+    CHECK(none.median() == 0);
+    auto is_near = [](double a, double b) { return a > 0.94 * b && a < 1.06 * b; };
+    for (double growth : {0.001, 0.05, 1.0, 20.0}) {
+        GrowthCounts powers{}, products{}, twins{};
+        for (int i = 1; i <= 99; i++) {
+            auto far = static_cast<float>(i * std::pow(10, growth));
+            powers.count(codec::Metric::l2, static_cast<float>(i), far, 1);
+            auto less = static_cast<float>(growth * std::log(10) * i);
+            products.count(codec::Metric::inner_product, static_cast<float>(-100 * i), -100.0F * static_cast<float>(i) + less, i);
+        }
+        for (int i = 0; i < 98; i++) twins.count(codec::Metric::l2, i % 2 == 0 ? 0.0F : 1e-30F, 1, 1);
+        CHECK(is_near(powers.median(), growth), "%g is %g", static_cast<double>(powers.median()), growth);
+        CHECK(is_near(products.median(), growth), "%g is %g", static_cast<double>(products.median()), growth);
+        powers.add(twins);
+        CHECK(is_near(powers.median(), growth) && powers.median() < kMostGrowth);
+    }
+    Horizon h = horizon_of(codec::Metric::l2, 0.06, 1, 10, 40);
+    CHECK(h.rank == 10 && h.least == 10 && is_near(h.times, std::pow(4, 0.04)) && h.plus == 0);
+    h = horizon_of(codec::Metric::inner_product, 0.05, 3, 10, 40);
+    CHECK(h.rank == 10 && h.times == 1 && is_near(h.plus, 3 * 0.04 * std::log(4)));
+    CHECK(horizon_of(codec::Metric::l2, 0, 1, 10, 40).rank == 0);
+    CHECK(horizon_of(codec::Metric::l2, 0.06, 1, 0, 40).rank == 0);
+    CHECK(horizon_of(codec::Metric::l2, 0.06, 1, 40, 40).rank == 0);
 }
 
 }  // namespace
@@ -275,6 +305,7 @@ void test_horizon() {
 int main() {
     test_pool();
     test_horizon();
+    test_growth();
     simd::select(simd::Level::automatic);
     std::vector<float> x = clustered(3000);
     for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product}) {
