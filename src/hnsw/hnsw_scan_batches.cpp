@@ -107,7 +107,10 @@ void count_batch(Scan& s) {
 void take_results(Scan& s, size_t n) {
     s.results.clear();
     s.taken = n = std::min(n, s.pool.size());
-    for (size_t i = 0; i < n; i++) add_result(s, s.pool[i]);
+    for (size_t i = 0; i < n; i++) {
+        add_result(s, s.pool[i]);
+        if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
+    }
     leave_rest(s, n);
     sort_results(s);
     count_batch(s);

@@ -57,6 +57,15 @@ CREATE FUNCTION two(first int, second int) RETURNS text LANGUAGE sql AS $$ SELEC
 SELECT fewest < 40 AS own_limit FROM searches(two(40, 10));
 SELECT fewest >= 40 AS own_limit FROM searches(two(10, 40));
 
+-- Dead rows: where a first search has ended, another goes on, and there is no other way than by what that has handed out.
+CREATE TABLE l (id int, v vector(2));
+INSERT INTO l SELECT i, ARRAY[i, (i * 7) % 3]::vector FROM generate_series(1, 4000) i;
+CREATE INDEX l_idx ON l USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8);
+CREATE TABLE q AS SELECT v FROM l WHERE id % 100 = 50;
+DELETE FROM l WHERE id % 100 BETWEEN 10 AND 90;
+SELECT ef, k, (SELECT count(*) FROM q, LATERAL (SELECT id FROM l ORDER BY 1 + (v <-> q.v) LIMIT k) e WHERE id IN (SELECT id FROM l ORDER BY v <-> q.v LIMIT k)) = 40 * k AS found
+	FROM (VALUES (8, 1), (8, 3), (20, 1), (40, 10)) n (ef, k), set_config('hnsw.ef_search', ef::text, true);
+
 -- An index that has measured nothing.
 DROP INDEX t_idx;
 SET hnsw.calibration_samples = 0;
@@ -88,5 +97,5 @@ BEGIN
 END $$;
 SELECT opclass, g.* FROM (VALUES ('vector_ip_ops', '<#>', 100), ('vector_cosine_ops', '<=>', 100), ('vector_l1_ops', '<+>', 1)) o (opclass, op, factor),
 	LATERAL grown(opclass, op, factor) g;
-DROP TABLE t, adaptive, fixed;
+DROP TABLE t, l, q, adaptive, fixed;
 DROP FUNCTION searches, nearest, visited_by, two, grown;
