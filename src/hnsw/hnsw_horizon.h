@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "codec/codec.h"
 
@@ -34,9 +35,10 @@ inline Horizon horizon_of(codec::Metric metric, double growth, double length, si
     constexpr double kShareOfPower = 2.0 / 3, kShareOfProducts = 0.8;
     constexpr size_t kLeast = 4;
     if (growth == 0 || rank == 0 || rank >= ef) return {};
+    auto key = [](double x) { return static_cast<codec::Key>(std::min<double>(x, std::numeric_limits<codec::Key>::max())); };
     double step = growth * std::log(static_cast<double>(ef) / static_cast<double>(rank));
-    if (grows_as_power(metric)) return {rank, static_cast<codec::Key>(std::exp(step * kShareOfPower)), 0, ef / kLeast};
-    return {rank, 1, static_cast<codec::Key>(step * kShareOfProducts * length), ef / kLeast};
+    if (grows_as_power(metric)) return {rank, key(std::exp(step * kShareOfPower)), 0, ef / kLeast};
+    return {rank, 1, key(step * kShareOfProducts * length), ef / kLeast};
 }
 
 // What is measured of it: the growth from the rank kNear to kFar, counted by steps of a twelfth of a power of two. The
