@@ -158,7 +158,7 @@ private:
 
     // A beam that grows step by step is at each step what a search of that ef would be.
     void run(const Sample& s, const NearestKeys* truth) {
-        constexpr size_t rest = kWidths[format::kCalibrationSteps - 1] - kWidths[0];
+        size_t rest = kWidths[truth != nullptr ? format::kCalibrationSteps - 1 : kReference] - kWidths[0];
         store_.set_query(s.code, *index_.codec);
         seen_.hide(s.node);
         search_from_top(store_, shared_.entry.node, shared_.entry.level, kWidths[0], rest, pool_, seen_);
