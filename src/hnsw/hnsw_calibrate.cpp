@@ -51,7 +51,7 @@ public:
         if (samples_.empty() || entry.node == format::kNoSlot) return false;
         FoundBySamples found = search_samples(index_, entry, samples_.span(), blocks_, help);
         draw_curve(found, c);
-        *growth = found.growth.median();
+        *growth = found.growth.mean();
         return true;
     }
 

@@ -109,7 +109,7 @@ void descend(Store& store, uint32_t entry, const Descent& d, Pool& pool, Seen& s
 template <typename Store, typename Pool, typename Seen>
 void search_from_top(Store& store, uint32_t entry, int entry_level, size_t ef, size_t spare, Pool& pool,
                      Seen& seen, const Horizon& horizon = {}) {
-    descend(store, entry, {entry_level, 0, search_beam(ef), ef, spare}, pool, seen);
+    descend(store, entry, {entry_level, 0, search_beam(ef), ef, spare + horizon.wider}, pool, seen);
     pool.set_horizon(horizon);
     if (seen.insert(entry)) store.score_into(&entry, 1, pool);
     search_layer(store, 0, pool, seen);

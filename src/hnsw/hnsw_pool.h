@@ -96,8 +96,11 @@ public:
     // A wider beam goes on where the one before has ended.
     void widen(size_t ef) { ef_ = std::min(ef, capacity_); }
 
-    // Besides, the search ends there.
-    void set_horizon(const Horizon& horizon) { horizon_ = horizon; }
+    // Besides, the search ends there. What its beam is wider has been reset() as spare.
+    void set_horizon(const Horizon& horizon) {
+        horizon_ = horizon;
+        widen(ef_ + horizon.wider);
+    }
 
     size_t size() const { return size_; }
     const Candidate& operator[](size_t i) const { return entries_[i]; }
@@ -142,7 +145,7 @@ public:
 
 private:
     bool is_beyond(codec::Key key) const {
-        const auto& [rank, times, plus, least] = horizon_;
+        const auto& [rank, times, plus, least, wider] = horizon_;
         return rank > 0 && size_ >= rank && expanded_ >= least && key > entries_[rank - 1].key * times + plus;
     }
 

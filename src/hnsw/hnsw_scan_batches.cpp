@@ -247,9 +247,8 @@ void first_batch(Scan& s) {
         s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
     }
     Horizon horizon = scan_horizon(s);
-    // With a target of recall the beam is what was measured.
-    size_t beam = horizon.rank > 0 && s.quota == 0 ? s.ef * kWidest : s.ef;
-    search_from_top(s.store, entry.node, entry.level, beam, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen, horizon);
+    if (s.quota > 0) horizon.wider = 0;  // the beam for a target of recall is what was measured
+    search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen, horizon);
     take_results(s, iterative ? first_share(s) : ef_search);
     if (iterative) return;
     s.drained = true;
