@@ -28,17 +28,17 @@ struct Horizon {
 // in proportion to the length of the query.
 inline bool grows_as_power(codec::Metric metric) { return metric != codec::Metric::inner_product; }
 
-// As far as the node of rank ef usually is, or somewhat less (the shares): such searches go on to twice as many where nodes
+// As far as the node of rank ef usually is, or less (kShare): such searches go on to twice as many where nodes
 // lie dense. Where all distances are about the same they say little, so a part of ef (kLeast) is expanded anyway.
 // docs/design.md has the measurements.
 inline Horizon horizon_of(codec::Metric metric, double growth, double length, size_t rank, size_t ef) {
-    constexpr double kShareOfPower = 2.0 / 3, kShareOfProducts = 0.8;
+    constexpr double kShare = 0.6;
     constexpr size_t kLeast = 4;
     if (growth == 0 || rank == 0 || rank >= ef) return {};
     auto key = [](double x) { return static_cast<codec::Key>(std::min<double>(x, std::numeric_limits<codec::Key>::max())); };
-    double step = growth * std::log(static_cast<double>(ef) / static_cast<double>(rank));
-    if (grows_as_power(metric)) return {rank, key(std::exp(step * kShareOfPower)), 0, ef / kLeast, ef};
-    return {rank, 1, key(step * kShareOfProducts * length), ef / kLeast, ef};
+    double step = kShare * growth * std::log(static_cast<double>(ef) / static_cast<double>(rank));
+    if (grows_as_power(metric)) return {rank, key(std::exp(step)), 0, ef / kLeast, ef};
+    return {rank, 1, key(step * length), ef / kLeast, ef};
 }
 
 // What is measured of it: the growth from the rank kNear to kFar, counted by steps of a twelfth of a power of two.
