@@ -45,10 +45,10 @@ size_t first_beam(const Scan& s) {
     return frame_of(s)->use.merges ? std::max<size_t>(s.first_ef / 4, 1) : s.first_ef;
 }
 
-// Where the LIMIT of just the rows of this scan is known.
+// Where the LIMIT of just the rows of this scan is known. For a target of recall the beam is what was measured.
 Horizon scan_horizon(const Scan& s) {
     const HnswIndex& index = s.index;
-    if (!settings.adaptive_beam || s.by.has_range || index.meta.growth == 0) return {};
+    if (!settings.adaptive_beam || s.quota > 0 || s.by.has_range || index.meta.growth == 0) return {};
     codec::Metric metric = index.codec->metric;
     ArenaVec<uint64> table{s.context};
     double length = grows_as_power(metric) ? 1 : query_length(codec::query_codec(*index.codec), s.code, index.dim(), table);
@@ -247,7 +247,6 @@ void first_batch(Scan& s) {
         s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
     }
     Horizon horizon = scan_horizon(s);
-    if (s.quota > 0) horizon.wider = 0;  // the beam for a target of recall is what was measured
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen, horizon);
     take_results(s, iterative ? first_share(s) : ef_search);
     if (iterative) return;

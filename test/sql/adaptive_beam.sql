@@ -29,6 +29,14 @@ RESET hnsw.adaptive_beam;
 SELECT a.fewest < 40 AS fewer, a.most > a.fewest AS differ, a.fewest >= 10 AND a.most <= 200 AS within, f.fewest >= 40 AS beam,
 	a.recall >= f.recall - 0.02 AS recall FROM adaptive a, fixed f;
 
+-- With a target of recall the beam is what was measured.
+SET hnsw.recall_target = 0.9;
+CREATE TABLE aimed AS SELECT * FROM searches(nearest('LIMIT 10'));
+SET hnsw.adaptive_beam = off;
+SELECT f.visited = a.visited AS as_measured FROM aimed a, searches(nearest('LIMIT 10')) f;
+RESET hnsw.adaptive_beam;
+RESET hnsw.recall_target;
+
 -- OFFSET counts, and a LIMIT that is a parameter. Where so many are wanted as the beam has, it is the beam.
 PREPARE q (int, int, int) AS SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1) LIMIT $2 OFFSET $3;
 SET plan_cache_mode = force_generic_plan;
@@ -97,5 +105,5 @@ BEGIN
 END $$;
 SELECT opclass, g.* FROM (VALUES ('vector_ip_ops', '<#>', 100), ('vector_cosine_ops', '<=>', 100), ('vector_l1_ops', '<+>', 1)) o (opclass, op, factor),
 	LATERAL grown(opclass, op, factor) g;
-DROP TABLE t, l, q, adaptive, fixed;
+DROP TABLE t, l, q, adaptive, fixed, aimed;
 DROP FUNCTION searches, nearest, visited_by, two, grown;
