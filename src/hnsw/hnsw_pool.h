@@ -103,6 +103,12 @@ public:
     }
 
     size_t size() const { return size_; }
+    // How many lie within the horizon: behind them nearer ones may have been left out.
+    size_t within() const {
+        size_t n = 0;
+        while (n < size_ && !is_beyond(entries_[n].key)) n++;
+        return n;
+    }
     const Candidate& operator[](size_t i) const { return entries_[i]; }
     bool admits(codec::Key key) const { return size_ < capacity_ || key < entries_[size_ - 1].key; }
 

@@ -242,13 +242,13 @@ void first_batch(Scan& s) {
         if (!iterative) s.drained = true;
         return;
     }
+    Horizon horizon = scan_horizon(s);
     if (iterative) s.pool.keep_spilled(&s.spilled);
     if (iterative && !s.index.codec->exact) {
-        s.spares = s.quota > 0 ? kFewSpares : spare_entries(s.ef);
+        s.spares = s.quota > 0 || horizon.rank > 0 ? kFewSpares : spare_entries(s.ef);
     }
-    Horizon horizon = scan_horizon(s);
     search_from_top(s.store, entry.node, entry.level, s.ef, s.spares > 0 ? kNextToBeam : 0, s.pool, s.seen, horizon);
-    take_results(s, iterative ? first_share(s) : ef_search);
+    take_results(s, iterative ? std::min(first_share(s), s.pool.within()) : ef_search);
     if (iterative) return;
     s.drained = true;
     if (s.pool.size() >= s.ef) stop(s, kOneBatch);
