@@ -69,7 +69,7 @@ public:
     Participant(const HnswIndex& index, SharedSamples* shared, uint32 self, MemoryContext context)
         : index_(index), shared_(*shared), arrays_(*shared, reinterpret_cast<char*>(shared) + kArraysAt),
           samples_(context), strategy_(GetAccessStrategy(BAS_BULKREAD)), store_(index, context), pool_(context),
-          seen_(context), found_(arrays_.found[self]), words_(context) {
+          seen_(context), found_(arrays_.found[self]) {
         for (uint32 i = 0; i < shared->samples; i++) {
             samples_.push_back({arrays_.nodes[i], arrays_.codes + i * shared->code_bytes, arrays_.truth[i] != kNone});
         }
@@ -152,7 +152,7 @@ private:
     void count_growth(const Sample& s) {
         const codec::Codec& codec = *index_.codec;
         if (pool_.size() < GrowthCounts::kFar) return;
-        double length = grows_as_power(codec.metric) ? 1 : query_length(codec, s.code, index_.dim(), words_);
+        double length = grows_as_power(codec.metric) ? 1 : store_.query_length(s.code, codec);
         found_.growth.count(codec.metric, pool_[GrowthCounts::kNear - 1].key, pool_[GrowthCounts::kFar - 1].key, length);
     }
 
@@ -186,7 +186,6 @@ private:
     FoundBySamples& found_;
     Nearest* nearest_;
     Course course_;
-    ArenaVec<uint64> words_;
 };
 
 SharedSamples* share(const HnswIndex& index, std::span<const Sample> samples, const SamplesTold& told,

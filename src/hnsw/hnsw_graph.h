@@ -39,16 +39,6 @@ void prepare_query(const codec::Codec& codec, const uint8_t* code, uint32_t dim,
     codec.tabulate(query, table.data());
 }
 
-// The length of a query, for inner products.
-template <typename Words>
-double query_length(const codec::Codec& codec, const uint8_t* code, uint32_t dim, Words& table) {
-    codec::Query query;
-    prepare_query(codec, code, dim, &query, table);
-    codec::Key key;
-    codec.score(query, &code, 1, &key);
-    return std::sqrt(std::max<double>(-key, 0));
-}
-
 // Scores the neighbours of a node that were not seen yet.
 template <typename Store, typename Pool, typename Seen>
 void expand(Store& store, uint32_t node, int level, Pool& pool, Seen& seen) {

@@ -48,10 +48,9 @@ size_t first_beam(const Scan& s) {
 // Where the LIMIT of just the rows of this scan is known. For a target of recall the beam is what was measured.
 Horizon scan_horizon(const Scan& s) {
     const HnswIndex& index = s.index;
-    if (!settings.adaptive_beam || s.quota > 0 || s.by.has_range || index.meta.growth == 0) return {};
+    if (!settings.adaptive_beam || s.quota > 0 || s.by.has_range) return {};
     codec::Metric metric = index.codec->metric;
-    ArenaVec<uint64> table{s.context};
-    double length = grows_as_power(metric) ? 1 : query_length(codec::query_codec(*index.codec), s.code, index.dim(), table);
+    double length = grows_as_power(metric) ? 1 : s.store.query_length(s.code, codec::query_codec(*index.codec));
     return horizon_of(metric, index.meta.growth, length, frame_of(s)->use.rows, s.ef);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "pg/postgres.h"
 
@@ -74,6 +75,13 @@ public:
         codec::Key key;
         index_.codec->score(query_, &code, 1, &key);
         return key;
+    }
+
+    // The length of the query, which set_query() was given, under inner product.
+    double query_length(const uint8* code, const codec::Codec& by) const {
+        codec::Key key;
+        by.score(query_, &code, 1, &key);
+        return std::sqrt(std::max<double>(-key, 0));
     }
 
     size_t links(SlotNumber node, int level, uint32* out);

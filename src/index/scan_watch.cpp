@@ -7,7 +7,7 @@ namespace vext::index {
 // Found by the context that it lives in: that of the executor, in which scans begin.
 struct WatchedQuery {
     struct Node {
-        const IndexScanState* scan;
+        PlanState* scan;
         ScanUse use;              // but for rows
         const LimitState* limit;  // of just these rows; nullptr: none
         Node* next;
@@ -115,7 +115,7 @@ bool note_scans(PlanState* node, void* context) {
                 WatchedQuery* q = query_in(node->state->es_query_cxt);
                 auto* n = static_cast<WatchedQuery::Node*>(MemoryContextAlloc(q->context, sizeof(WatchedQuery::Node)));
                 bool known = !above.use.drops_rows && !above.use.merges;
-                *n = {scan, above.use, known ? above.limit : nullptr, q->nodes};
+                *n = {node, above.use, known ? above.limit : nullptr, q->nodes};
                 q->nodes = n;
                 restore_places(scan);
             }
@@ -215,9 +215,10 @@ void learn_use(WatchedScan* scan) {
     scan->use = {};
     if (scan->query == nullptr) return;
     for (const WatchedQuery::Node* n = scan->query->nodes; n != nullptr; n = n->next) {
-        if (n->scan->iss_ScanDesc == nullptr || n->scan->iss_ScanDesc->opaque != scan) continue;
+        if (watched_scan(n->scan) != scan) continue;
         scan->use = n->use;
         scan->use.rows = rows_of(n->limit);
+        return;
     }
 }
 
