@@ -64,10 +64,22 @@ void stop(Scan& s, const index::ScanLimit& limit) {
     index::stopped(frame_of(s), limit);
 }
 
-void add_result(Scan& s, const Candidate& c) {
+// The bound of a scored node, whether its page has stayed in memory or not. False: it is gone.
+bool find_bound(Scan& s, const Candidate& c, Result* r) {
+    r->node = c.node;
+    return s.store.glimpse_bound(c, &r->bound) || read_result(s, *r);
+}
+
+bool add_result(Scan& s, const Candidate& c) {
     Result r;
-    r.node = c.node;
-    if (s.store.glimpse_bound(c, &r.bound) || read_result(s, r)) s.results.push_back(r);
+    if (!find_bound(s, c, &r)) return false;
+    s.results.push_back(r);
+    return true;
+}
+
+void leave_to_next(Scan& s, const Candidate& c) {
+    Result r;
+    if (find_bound(s, c, &r)) s.beyond = std::min(s.beyond, r.bound);
 }
 
 void sort_results(Scan& s) {
@@ -87,12 +99,11 @@ void sort_results(Scan& s) {
 void leave_rest(Scan& s, size_t n) {
     s.beyond = HUGE_VALF;
     for (size_t i = n; i < s.pool.size(); i++) {
-        float bound;
-        if (i < n + kNextToBeam && s.store.glimpse_bound(s.pool[i], &bound)) s.beyond = std::min(s.beyond, bound);
+        if (i < n + kNextToBeam) leave_to_next(s, s.pool[i]);
         s.spilled.push_back(s.pool[i]);
     }
-    double least = std::max<double>(s.beyond, s.order.last());
-    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+    float least = std::max(s.beyond, s.order.next());
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, least);
 }
 
 void count_batch(Scan& s) {
@@ -106,24 +117,17 @@ void count_batch(Scan& s) {
 void take_results(Scan& s, size_t n) {
     s.results.clear();
     s.taken = n = std::min(n, s.pool.size());
+    s.ceiling = -HUGE_VALF;
     for (size_t i = 0; i < n; i++) {
-        add_result(s, s.pool[i]);
+        // The upper bound mirrors the lower one.
+        if (add_result(s, s.pool[i])) {
+            s.ceiling = std::max(s.ceiling, 2 * s.store.estimate(s.pool[i].key) - s.results.back().bound);
+        }
         if (!s.pool[i].expanded) s.unexpanded.push_back(s.pool[i].node);
     }
     leave_rest(s, n);
     sort_results(s);
     count_batch(s);
-}
-
-// The largest upper bound of the nodes handed out; each mirrors the lower one.
-float upper_bound_of_taken(Scan& s) {
-    float ceiling = -HUGE_VALF;
-    for (size_t i = 0; i < s.taken; i++) {
-        float bound;
-        if (!s.store.glimpse_bound(s.pool[i], &bound)) continue;
-        ceiling = std::max(ceiling, 2 * s.store.estimate(s.pool[i].key) - bound);
-    }
-    return ceiling;
 }
 
 // By what the index knows of its recall, where a target is set. That is the recall of the first ten rows: who asks for
@@ -158,13 +162,9 @@ void filtered_batch(Scan& s, bool first) {
     s.results.clear();
     s.beyond = HUGE_VALF;
     search.take(
-        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); },
-        [&](const Candidate& c) {
-            float bound;
-            if (s.store.glimpse_bound(c, &bound)) s.beyond = std::min(s.beyond, bound);
-        });
-    double least = std::max<double>(s.beyond, s.order.last());
-    for (Result& r : s.results.span()) r.bound = static_cast<float>(std::min<double>(r.bound, least));
+        n, kNextToBeam, [&](const Candidate& c) { add_result(s, c); }, [&](const Candidate& c) { leave_to_next(s, c); });
+    float least = std::max(s.beyond, s.order.next());
+    for (Result& r : s.results.span()) r.bound = std::min(r.bound, least);
     sort_results(s);
     count_batch(s);
     s.drained = last || s.results.empty();
@@ -208,13 +208,14 @@ void take_spares(Scan& s) {
     s.spares = 0;
     std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
                      [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
-    float ceiling = upper_bound_of_taken(s);
     s.results.clear();
     for (size_t i = n; i-- > 0; rest.pop_back()) {
         add_result(s, rest[i]);
         if (!rest[i].expanded) s.unexpanded.push_back(rest[i].node);
         rest[i] = rest.back();
     }
+    // (Not below what was handed out: strict order would drop them.)
+    float ceiling = std::max(s.ceiling, s.order.next());
     for (Result& r : s.results.span()) r.bound = std::min(r.bound, ceiling);
     // Rows that are ranked here wait themselves: those beyond the beam until the next batch has been.
     bool ranked = s.index.codec->uncertain && s.taken > 0;

@@ -1,8 +1,10 @@
 // Index scans that give rows in the order of a distance: the frame around an access method's own search.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "pg/postgres.h"
 
@@ -156,7 +158,11 @@ class OrderKeeper {
 public:
     // False for a row that a later batch found nearer than what was handed out already, under strict order.
     bool may_follow(double bound, bool strict) const { return !strict || bound >= last_; }
-    double last() const { return last_; }
+    // The least bound that may follow.
+    float next() const {
+        auto bound = static_cast<float>(std::min<double>(last_, std::numeric_limits<float>::max()));
+        return bound < last_ ? std::nextafter(bound, HUGE_VALF) : bound;
+    }
     void handed_out(double bound) {
         if (bound > last_) last_ = bound;
     }

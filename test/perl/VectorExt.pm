@@ -10,8 +10,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up make_items recall_sql recall misses misses_by_width duplicates answers differences
-  background session ask answer wait_for finish end_build log_of log_is_clean index_size check_index_sql index_is_whole stop_to_change_files);
+our @EXPORT = qw(access_method create_index quantizations search_narrow search_wide new_server set_up set_up_sparse make_items recall_sql
+  recall misses misses_by_width duplicates answers differences differing_lines background session ask answer wait_for finish end_build
+  log_of log_is_clean index_size check_index_sql index_is_whole stop_to_change_files);
 
 # The access method that a test is about: hnsw, or what a file says that runs another one's tests again.  Searches are
 # ordinary ones; narrow: rows are missed as any approximate answer may; wide: all that can be found is found.
@@ -73,6 +74,19 @@ sub set_up
 {
 	my ($node) = @_;
 	$node->safe_psql('postgres', $setup);
+	return;
+}
+
+# A function that gives the vectors of an endless set in 40 clusters, as sparse ones of 8 to 90 elements, and some of 700.
+sub set_up_sparse
+{
+	my ($node, $name) = @_;
+	$node->safe_psql('postgres', "CREATE FUNCTION $name(i bigint, dims int DEFAULT 20000) RETURNS sparsevec
+			LANGUAGE sql IMMUTABLE PARALLEL SAFE" . q{ AS $$
+		SELECT ('{' || string_agg(at || ':' || weight, ',') || '}/' || dims)::sparsevec FROM (
+			SELECT DISTINCT ON (1) 1 + abs(hashint8extended(CASE d % 3 WHEN 0 THEN i * 1009 WHEN 1 THEN i % 40 ELSE 0 END + d % 90 * 7919, 1) % dims) AS at,
+				round((0.3 + abs(hashint8extended(i * 1009 + d, 2) % 1000) / 2000.0 + (d % 3) * 0.4)::numeric, 3) AS weight
+			FROM generate_series(1, CASE WHEN i % 97 = 5 THEN 700 ELSE 8 + i % 23 * 4 END) d) e $$});
 	return;
 }
 
@@ -172,7 +186,13 @@ sub answers
 # What two servers answer differently; nothing, if all is well.
 sub differences
 {
-	my ($one, $other) = map { [split /\n/, answers($_)] } @_;
+	my ($one, $other) = @_;
+	return differing_lines(answers($one), answers($other));
+}
+
+sub differing_lines
+{
+	my ($one, $other) = map { [split /\n/] } @_;
 	my @lines = grep { ($one->[$_] // '') ne ($other->[$_] // '') } 0 .. (@$one > @$other ? $#$one : $#$other);
 	return join '', map { ($one->[$_] // 'nothing') . ' for ' . ($other->[$_] // 'nothing') . "\n" } @lines;
 }

@@ -11,14 +11,8 @@ use VectorExt;
 
 my $primary = new_server('primary', "wal_consistency_checking = 'all'", 'max_wal_size = 4GB', 'wal_keep_size = 2GB', 'hot_standby_feedback = off',
 	'max_standby_streaming_delay = -1', 'maintenance_work_mem = 256MB');
-# The vectors of an endless set in 40 clusters, as sparse ones of 8 to 90 elements, and some of 700.
-$primary->safe_psql('postgres', q{
-	DROP FUNCTION vec;
-	CREATE FUNCTION vec(i bigint, dims int DEFAULT 20000) RETURNS sparsevec LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-		SELECT ('{' || string_agg(at || ':' || weight, ',') || '}/' || dims)::sparsevec FROM (
-			SELECT DISTINCT ON (1) 1 + abs(hashint8extended(CASE d % 3 WHEN 0 THEN i * 1009 WHEN 1 THEN i % 40 ELSE 0 END + d % 90 * 7919, 1) % dims) AS at,
-				round((0.3 + abs(hashint8extended(i * 1009 + d, 2) % 1000) / 2000.0 + (d % 3) * 0.4)::numeric, 3) AS weight
-			FROM generate_series(1, CASE WHEN i % 97 = 5 THEN 700 ELSE 8 + i % 23 * 4 END) d) e $$;});
+$primary->safe_psql('postgres', 'DROP FUNCTION vec');
+set_up_sparse($primary, 'vec');
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
