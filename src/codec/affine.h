@@ -44,15 +44,19 @@ inline void prepare_affine(const uint8_t* code, uint32_t dim, double top, Query*
     q->code = code;
     q->dim = dim;
     q->top = top;
-    q->root_dim = std::sqrt(static_cast<double>(dim));
     q->lo = f.lo;
     q->step = f.step;
     q->step_sum = q->step * f.sum;
     q->sq = q->step * q->step * f.sum_sq;
     q->residual = f.residual;
     q->magnitude = magnitude_of(f.lo, f.step, top);
-    double norm_sq = dim * q->lo * q->lo + 2 * q->lo * q->step_sum + q->sq;
-    q->norm = std::sqrt(at_least_zero(norm_sq) + 1e-14 * dim * q->magnitude * q->magnitude) * (1 + 1e-9);
+}
+
+inline double root_dim(const Query& q) { return std::sqrt(static_cast<double>(q.dim)); }
+// An upper bound of the norm of the coded vector.
+inline double norm_of(const Query& q) {
+    double sq = q.dim * q.lo * q.lo + 2 * q.lo * q.step_sum + q.sq;
+    return std::sqrt(at_least_zero(sq) + 1e-14 * q.dim * q.magnitude * q.magnitude) * (1 + 1e-9);
 }
 
 // Squared Euclidean distance of two coded vectors.

@@ -24,12 +24,11 @@ using Key = float;
 struct Query {
     const uint8_t* code;
     uint32_t dim;
-    double root_dim;   // of dim
     double top;        // sq8, sq4: the largest code
     double lo, step;   // the affine map of the code
     double step_sum;   // step * sum of the code
     double sq;         // step^2 * sum of squares of the code
-    double norm;       // an upper bound of the norm of the coded vector
+    double norm;       // sparse: an upper bound of the norm of the coded vector
     double residual;   // norm of what the code lost, rounded up
     double magnitude;  // largest |value| the code can stand for
     uint32_t terms;        // sparse: elements of the vector that was coded

@@ -126,13 +126,13 @@ void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
 }
 
 // How much of a certain bound of the error is taken: all of it in few dimensions.
-double part_of_bound(const Query& q) { return std::min(1.0, kDeviations / q.root_dim); }
+double part_of_bound(const Query& q) { return std::min(1.0, kDeviations / root_dim(q)); }
 
 double scale_of(const Query& q, const AffineFactors& f) { return q.magnitude + magnitude_of(f.lo, f.step, kTop); }
 
 float distance_slack(const Query& q, const uint8_t* code) {
     AffineFactors f = factors_of(code);
-    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + 1e-7 * q.root_dim * scale_of(q, f));
+    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + 1e-7 * root_dim(q) * scale_of(q, f));
 }
 
 // The squared distance is at least key^2 - 2 |q' - x'| slack, and |q' - x'| at most the key.
@@ -149,8 +149,9 @@ float bound_cosine(const Query& q, Key key, float slack) {
 float inner_product_slack(const Query& q, const uint8_t* code) {
     Query x;
     sq4_prepare(code, q.dim, &x);
-    double part = part_of_bound(q), size = (q.norm + q.residual) * (x.norm + x.residual);
-    return static_cast<float>(part * (q.norm * x.residual + q.residual * x.norm) +
+    double q_norm = norm_of(q), x_norm = norm_of(x);
+    double part = part_of_bound(q), size = (q_norm + q.residual) * (x_norm + x.residual);
+    return static_cast<float>(part * (q_norm * x.residual + q.residual * x_norm) +
                               size * (sum_error(q.dim) + 0x1.0p-22));
 }
 

@@ -62,7 +62,7 @@ void sq8_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
 float l2_slack(const Query& q, const uint8_t* code) {
     AffineFactors f = factors_of(code);
     double scale = q.magnitude + magnitude_of(f.lo, f.step, kTop);
-    return round_up(q.residual + f.residual + 1e-7 * q.root_dim * scale);
+    return round_up(q.residual + f.residual + 1e-7 * root_dim(q) * scale);
 }
 
 double l2_less_slack(Key key, float slack) { return at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - slack); }
@@ -81,11 +81,11 @@ float bound_cosine(const Query& q, Key key, float slack) {
 float inner_product_slack(const Query& q, const uint8_t* code) {
     Query x;
     sq8_prepare(code, q.dim, &x);
-    double q_norm = q.norm + q.residual, x_norm = x.norm + x.residual;
-    double size = q_norm * x_norm;
+    double q_norm = norm_of(q), x_norm = norm_of(x);
+    double size = (q_norm + q.residual) * (x_norm + x.residual);
     // The operator's float32 sums may overflow to either infinity.
     if (!(size < 1e38)) return std::numeric_limits<float>::infinity();
-    return round_up(q_norm * x.residual + q.residual * x.norm + size * (sum_error(q.dim) + 0x1.0p-22) +
+    return round_up((q_norm + q.residual) * x.residual + q.residual * x_norm + size * (sum_error(q.dim) + 0x1.0p-22) +
                     1e-14 * q.dim * q.magnitude * x.magnitude + underflow_error(q.dim));
 }
 

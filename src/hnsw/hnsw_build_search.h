@@ -17,9 +17,11 @@ public:
     template <typename Source>
     explicit BuildPool(Source source) : entries_(source) {}
 
-    void reset(size_t ef) {
+    // Keeps ef of them, the first `expands` of which are expanded.
+    void reset(size_t ef, size_t expands) {
         entries_.resize_uninitialized(ef);
         ef_ = ef;
+        expands_ = expands;
         size_ = cursor_ = 0;
     }
 
@@ -49,8 +51,9 @@ public:
 
     // The nearest that was not expanded yet, or kNoNode.
     uint32_t next() {
-        while (cursor_ < size_ && (entries_[cursor_] & 1)) cursor_++;
-        if (cursor_ == size_) return kNoNode;
+        size_t end = std::min(size_, expands_);
+        while (cursor_ < end && (entries_[cursor_] & 1)) cursor_++;
+        if (cursor_ >= end) return kNoNode;
         entries_[cursor_] |= 1;
         return node(cursor_);
     }
@@ -67,7 +70,7 @@ private:
     }
 
     V<uint64_t> entries_;
-    size_t ef_ = 0, size_ = 0, cursor_ = 0;
+    size_t ef_ = 0, expands_ = 0, size_ = 0, cursor_ = 0;
 };
 static_assert(kMaxMemoryNodes <= size_t{1} << 31);  // what an entry has room for
 
@@ -121,7 +124,7 @@ public:
           pool_(source),
           seen_(source) {}
 
-    // Begins for a node, on the level of the entry point, with a beam of ef on the node's own levels.
+    // Begins for a node, on the level of the entry point, to find ef candidates on the node's own levels.
     void start(uint32_t node, uint32_t entry, size_t ef) {
         node_ = node;
         ef_ = ef;
@@ -169,8 +172,9 @@ private:
     void prefetch_code(uint32_t node) const { prefetch_piece(scored(node), is_coarse() ? graph_.coarse_stride : graph_.stride); }
 
     void begin_level(uint32_t entry) {
-        size_t ef = level_ > graph_.levels[node_] ? link_beam(ef_) : ef_;
-        pool_.reset(ef);
+        bool above = level_ > graph_.levels[node_];
+        size_t ef = above ? link_beam(ef_) : ef_;
+        pool_.reset(ef, above ? ef : link_expands(ef, graph_.p.m));
         seen_.reset(ef);
         seen_.add(entry);
         links_[0] = entry;

@@ -69,7 +69,11 @@ void search_layer(Store& store, int level, Pool& pool, Seen& seen) {
 // costs a few answers. A new node is linked where its search ended, and is not found from elsewhere later: linking is
 // more careful than searching.
 inline size_t search_beam(size_t ef) { return std::max<size_t>(ef / 32, 1); }
-inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 16, 8); }
+inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 32, 4); }
+
+// Of the ef candidates for a new node's neighbours so many are expanded, not the farthest: what lies behind these is seldom
+// chosen. docs/design.md has what that saves and what it costs.
+inline size_t link_expands(size_t ef, size_t m) { return ef - std::min(m / 2, ef / 8); }
 
 // Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of `beam`. Leaves in the pool and
 // in `seen` the start of a search of `level` with a beam of ef.

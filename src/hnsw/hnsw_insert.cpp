@@ -100,10 +100,10 @@ SlotNumber HnswInserter::find_equal(EntryPoint entry, const uint8* code) {
 // Finds a new node's neighbours on all its levels. A live node with the same code ends the search and is returned,
 // unless the new node `self` was written already.
 SlotNumber HnswInserter::search(EntryPoint entry, const uint8* code, int level, SlotNumber self) {
-    size_t ef = beam_of(index_, index_.meta.ef_construction);
+    size_t candidates = beam_of(index_, index_.meta.ef_construction), ef = link_expands(candidates, index_.m());
     pool_.watch(self == kNoSlot ? code : nullptr);
     for (int from = entry.level, l = std::min(level, entry.level); l >= 0; from = --l) {
-        descend(store_, entry.node, {from, l, link_beam(ef), ef, 0}, pool_, seen_);
+        descend(store_, entry.node, {from, l, link_beam(ef), ef, candidates - ef}, pool_, seen_);
         search_layer(store_, l, pool_, seen_);
         if (pool_.found() != kNoSlot || pool_.size() == 0) break;
         entry.node = pool_[0].node;

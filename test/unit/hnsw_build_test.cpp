@@ -217,8 +217,8 @@ void test_pool() {
     BuildPool<Vec> pool{source};
     Random random{3};
     for (int round = 0; round < 200; round++) {
-        size_t ef = 1 + random.next() % 40;
-        pool.reset(ef);
+        size_t ef = 1 + random.next() % 40, expands = 1 + random.next() % ef;
+        pool.reset(ef, expands);
         std::vector<std::pair<float, uint32_t>> all;
         for (uint32_t node = 0; node < 100; node++) {
             // both signs, and equal keys
@@ -230,6 +230,14 @@ void test_pool() {
         std::sort(all.begin(), all.end());
         CHECK(pool.size() == ef);
         for (size_t i = 0; i < ef; i++) CHECK(pool.key(i) == all[i].first && pool.node(i) == all[i].second);
+        // The nearest are expanded, those beyond them are not, until a nearer one comes.
+        for (uint32_t node; (node = pool.next()) != kNoNode;) {
+            size_t at = 0;
+            while (pool.node(at) != node) at++;
+            CHECK(at < expands);
+        }
+        pool.offer(-1000, 1000);
+        CHECK(pool.next() == 1000 && pool.next() == kNoNode);
     }
 }
 
