@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace vext::codec {
@@ -63,6 +64,11 @@ struct Codec {
     // infinity promises nothing. Of an uncertain codec: it holds for nearly all.
     float (*slack)(const Query& query, const uint8_t* code);
     float (*lower_bound)(const Query& query, Key key, float slack);
+    // Scores one code by the values of the query, not by their code, and gives its slack, which lacks what the query's code
+    // lost: for bounds that lie closer. `values`: as encode() codes them (normalized, for cosine); scratch: as many floats.
+    // False: it is up to score() and slack(). Optional.
+    bool (*score_closely)(const Query& query, const float* values, const uint8_t* code, float* scratch, Key* key,
+                          float* slack) = nullptr;
     // The bounds are only likely to hold: a scan must look at the rows itself.
     bool uncertain = false;
     // Whose bytes, encode and prepare make the queries of a scan, where that is another codec's.
@@ -78,6 +84,14 @@ struct Codec {
 // Floats of scratch that encode() needs.
 inline size_t scratch_floats(const Codec& codec, uint32_t dim) {
     return codec.element == Element::sparse ? kMaxSparseElements + kMaxSparseElements / 4 : dim;
+}
+
+// After encode() of a codec that can score_closely(): which values it has coded. What was converted or normalized is in scratch,
+// where the others come, too.
+inline const float* coded_values(const Codec& codec, const void* values, uint32_t dim, float* scratch) {
+    bool as_given = codec.element == Element::f32 && codec.metric == Metric::l2;
+    if (as_given) memcpy(scratch, values, dim * sizeof(float));
+    return scratch;
 }
 
 // The row of the table, or nullptr where there is none.

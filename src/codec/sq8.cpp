@@ -65,6 +65,21 @@ float l2_slack(const Query& q, const uint8_t* code) {
     return round_up(q.residual + f.residual + 1e-7 * root_dim(q) * scale);
 }
 
+// Float sums of squares are rounded by (dim + 3) 2^-24 of themselves and dim 2^-149, their roots by half as much and the root of
+// that; decoded values by 2^-24 of at most three times the magnitude.
+template <Metric M>
+bool l2_score_closely(const Query& q, const float* values, const uint8_t* code, float* scratch, Key* key, float* slack) {
+    constexpr double kLost = M == Metric::cosine ? 0x1.0p-23 : 0;  // by the query, when it was normalized
+    AffineFactors f = factors_of(code);
+    simd::active->decode_u8(codes_of(code), f.lo, f.step, q.dim, scratch);
+    float sq = simd::active->l2_sq_f32(values, scratch, q.dim);
+    if (!(sq < 1e37F)) return false;
+    *key = std::sqrt(sq);
+    double decoded = 0x1.0p-22 * magnitude_of(f.lo, f.step, kTop), underflow = 0x1.0p-74;
+    *slack = round_up(f.residual + kLost + root_dim(q) * (decoded + underflow) + 0x1.1p-25 * (q.dim + 3.0) * *key);
+    return true;
+}
+
 double l2_less_slack(Key key, float slack) { return at_least_zero(static_cast<double>(key) * (1 - 0x1.0p-23) - slack); }
 
 float bound_l2(const Query& q, Key key, float slack) {
@@ -112,6 +127,7 @@ constexpr Codec row() {
     Codec c = {
         CodecId::sq8, E,        M,       false, relaxed<M>(), sq8_bytes, encode_affine<E, M, write_sq8>, sq8_prepare,
         sq8_score<M>, l2_slack, bound_l2};
+    if constexpr (M == Metric::l2 || M == Metric::cosine) c.score_closely = l2_score_closely<M>;
     if constexpr (M == Metric::inner_product) c.slack = inner_product_slack, c.lower_bound = bound_inner_product;
     if constexpr (M == Metric::cosine) c.lower_bound = bound_cosine;
     if constexpr (M == Metric::l1) c.slack = l1_slack, c.lower_bound = bound_l1;

@@ -48,7 +48,7 @@ bool HnswStore::score_one(const uint8* code, SlotNumber number, codec::Key* key)
 bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
     const uint8* code = glimpse(guess_node(c.node), c.node);
     if (code == nullptr) return false;
-    *bound = index_.codec->lower_bound(query_, c.key, index_.codec->slack(query_, code));
+    *bound = bound_of(code, c.key);
     return true;
 }
 
@@ -63,8 +63,7 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     found->tid = node->tid;
     if (!passes(node)) ItemPointerSetInvalid(&found->tid);
     if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;
-    codec::Key key = key_of(code);
-    found->bound = index_.codec->lower_bound(query_, key, index_.codec->slack(query_, code));
+    found->bound = bound_of(code, key_of(code));
     found->generation = node->generation;
     found->posting = node->posting;
     return true;

@@ -46,6 +46,12 @@ public:
         prepare_query(by, code, index_.dim(), &query_, table_);
     }
 
+    // What that query is the code of, for closer bounds; nullptr: not known. Must outlive them.
+    void set_values(const float* values, float* scratch) {
+        values_ = std::isfinite(query_.residual) ? values : nullptr;
+        scratch_ = scratch;
+    }
+
     // Rows that read_result() and passes() let through; it must outlive the searches. nullptr: all.
     void set_filter(const index::AttributeFilter* filter) { filter_ = filter; }
     // A node's row or an entry of a chunk.
@@ -184,6 +190,13 @@ private:
     // what is scored is a copy. False: it does not fit its page.
     bool score_one(const uint8* code, SlotNumber number, codec::Key* key) const;
 
+    float bound_of(const uint8_t* code, codec::Key key) const {
+        const codec::Codec& c = *index_.codec;
+        float slack;
+        if (values_ == nullptr || !c.score_closely(query_, values_, code, scratch_, &key, &slack)) slack = c.slack(query_, code);
+        return c.lower_bound(query_, key, slack);
+    }
+
     // False: there is no such node any more.
     bool read_key(SlotNumber number, codec::Key* key) {
         bool found = false;
@@ -251,7 +264,9 @@ private:
     const index::AttributeFilter* filter_ = nullptr;
     uint32 prefetched_;  // bytes of a slot up to where most codes end
     codec::Query query_{};
-    ArenaVec<uint64> table_;  // of the query
+    const float* values_ = nullptr;  // of the query
+    float* scratch_ = nullptr;       // as many
+    ArenaVec<uint64> table_;         // of the query
     uint64 scored_ = 0, followed_ = 0;
 };
 

@@ -68,13 +68,15 @@ Target read_target(IndexScanDesc scan) {
 }
 
 OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 dim, uint8** code) {
-    if (target.null_query) return {nullptr, true, target.has_range, target.radius};
+    if (target.null_query) return {nullptr, nullptr, true, target.has_range, target.radius};
     VectorValue query = vector_value(codec.element, target.query);
     check_dimensions(codec.element, dim, query.dim);
     auto* scratch = static_cast<float*>(palloc(codec::scratch_floats(codec, dim) * sizeof(float)));
     *code = static_cast<uint8*>(palloc0(codec.bytes(dim)));
     bool every_row = !codec.encode(query.elements, dim, scratch, *code);
-    return {query.elements, every_row, target.has_range, target.radius};
+    const float* values = nullptr;
+    if (codec.score_closely != nullptr) values = codec::coded_values(codec, query.elements, dim, scratch);
+    return {query.elements, values, every_row, target.has_range, target.radius};
 }
 
 void check_row_pointer(IndexScanDesc scan, const ItemPointerData& tid) {

@@ -124,6 +124,7 @@ Target read_target(IndexScanDesc scan);
 // What a scan orders by. `every_row`: there is no distance that could order rows, all of them are returned.
 struct OrderBy {
     const void* elements;  // of the query; nullptr: it is NULL
+    const float* values;   // which of them were coded; nullptr: the codec does not ask for them
     bool every_row;
     bool has_range;
     double radius;  // rows farther away are not asked for; infinite without a range
