@@ -106,6 +106,9 @@ const float* as_floats(const void* values, uint32_t dim, float* scratch) {
     return scratch;
 }
 
+// What a vector may lose, in its norm, when it is brought to length one in floats.
+inline constexpr double kNormalizationError = 0x1.0p-23;
+
 // Element and metric of the values to be coded; Write codes floats: write(x, dim, l1, lost, code), where `lost` is an
 // error that x already carries (from normalising), in the norm of the residual.
 template <Element E, Metric M, auto write>
@@ -125,7 +128,7 @@ bool encode_affine(const void* values, uint32_t dim, float* scratch, uint8_t* co
     } else {
         for (uint32_t i = 0; i < dim; i++) scratch[i] = static_cast<float>(x[i] / norm);
     }
-    write(scratch, dim, false, promised ? 0x1.0p-23 : kInfinity, code);
+    write(scratch, dim, false, promised ? kNormalizationError : kInfinity, code);
     return true;
 }
 

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 namespace vext::codec {
@@ -86,12 +85,10 @@ inline size_t scratch_floats(const Codec& codec, uint32_t dim) {
     return codec.element == Element::sparse ? kMaxSparseElements + kMaxSparseElements / 4 : dim;
 }
 
-// After encode() of a codec that can score_closely(): which values it has coded. What was converted or normalized is in scratch,
-// where the others come, too.
-inline const float* coded_values(const Codec& codec, const void* values, uint32_t dim, float* scratch) {
+// After encode() of a codec that can score_closely(): which values it has coded. What was converted or normalized is in scratch.
+inline const float* coded_values(const Codec& codec, const void* values, const float* scratch) {
     bool as_given = codec.element == Element::f32 && codec.metric == Metric::l2;
-    if (as_given) memcpy(scratch, values, dim * sizeof(float));
-    return scratch;
+    return as_given ? static_cast<const float*>(values) : scratch;
 }
 
 // The row of the table, or nullptr where there is none.

@@ -65,18 +65,19 @@ float l2_slack(const Query& q, const uint8_t* code) {
     return round_up(q.residual + f.residual + 1e-7 * root_dim(q) * scale);
 }
 
-// Float sums of squares are rounded by (dim + 3) 2^-24 of themselves and dim 2^-149, their roots by half as much and the root of
-// that; decoded values by 2^-24 of at most three times the magnitude.
+// The root of a float sum is rounded by half as much as the sum, and by the root of what underflows; decoded values by 2^-24 of at
+// most three times the magnitude.
 template <Metric M>
 bool l2_score_closely(const Query& q, const float* values, const uint8_t* code, float* scratch, Key* key, float* slack) {
-    constexpr double kLost = M == Metric::cosine ? 0x1.0p-23 : 0;  // by the query, when it was normalized
+    constexpr double kLost = M == Metric::cosine ? kNormalizationError : 0;  // by the query
     AffineFactors f = factors_of(code);
     simd::active->decode_u8(codes_of(code), f.lo, f.step, q.dim, scratch);
     float sq = simd::active->l2_sq_f32(values, scratch, q.dim);
     if (!(sq < 1e37F)) return false;
     *key = std::sqrt(sq);
-    double decoded = 0x1.0p-22 * magnitude_of(f.lo, f.step, kTop), underflow = 0x1.0p-74;
-    *slack = round_up(f.residual + kLost + root_dim(q) * (decoded + underflow) + 0x1.1p-25 * (q.dim + 3.0) * *key);
+    double decoded = 0x1.0p-22 * root_dim(q) * magnitude_of(f.lo, f.step, kTop);
+    double summed = *key * sum_error(q.dim) / 2 + std::sqrt(underflow_error(q.dim));
+    *slack = round_up(f.residual + kLost + decoded + summed);
     return true;
 }
 

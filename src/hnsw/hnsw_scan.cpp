@@ -259,9 +259,7 @@ Scan* start_scan(IndexScanDesc scan, MemoryContext context) {
         s->rerank = new (palloc(sizeof(index::Rerank))) index::Rerank(scan);
     }
     s->store.set_query(s->code, query_codec);
-    if (s->by.values != nullptr && query_codec.id == s->index.codec->id) {
-        s->store.set_values(s->by.values, static_cast<float*>(palloc(s->index.dim() * sizeof(float))));
-    }
+    s->store.set_values(s->by.values);
     first_batch(*s);
     return s;
 }

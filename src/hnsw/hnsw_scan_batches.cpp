@@ -119,7 +119,7 @@ void take_results(Scan& s, size_t n) {
     s.taken = n = std::min(n, s.pool.size());
     s.ceiling = -HUGE_VALF;
     for (size_t i = 0; i < n; i++) {
-        // The upper bound mirrors the lower one.
+        // About as far above the estimate as the lower bound is below it.
         if (add_result(s, s.pool[i])) {
             s.ceiling = std::max(s.ceiling, 2 * s.store.estimate(s.pool[i].key) - s.results.back().bound);
         }

@@ -48,7 +48,7 @@ bool HnswStore::score_one(const uint8* code, SlotNumber number, codec::Key* key)
 bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
     const uint8* code = glimpse(guess_node(c.node), c.node);
     if (code == nullptr) return false;
-    *bound = bound_of(code, c.key);
+    *bound = bound_of(code, [&] { return c.key; });
     return true;
 }
 
@@ -63,7 +63,7 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     found->tid = node->tid;
     if (!passes(node)) ItemPointerSetInvalid(&found->tid);
     if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;
-    found->bound = bound_of(code, key_of(code));
+    found->bound = bound_of(code, [&] { return key_of(code); });
     found->generation = node->generation;
     found->posting = node->posting;
     return true;

@@ -36,7 +36,7 @@ public:
     // Working memory comes from `context`.
     HnswStore(const HnswIndex& index, MemoryContext context)
         : index_(index), reader_(index.rel), lock_codes_(RecoveryInProgress()), prefetched_(usual_bytes(index)),
-          table_(context) {}
+          decoded_(context), table_(context) {}
 
     const HnswIndex& index() const { return index_; }
     page::PageReader& reader() { return reader_; }
@@ -47,9 +47,10 @@ public:
     }
 
     // What that query is the code of, for closer bounds; nullptr: not known. Must outlive them.
-    void set_values(const float* values, float* scratch) {
-        values_ = std::isfinite(query_.residual) ? values : nullptr;
-        scratch_ = scratch;
+    void set_values(const float* values) {
+        bool helps = index_.codec->score_closely != nullptr && std::isfinite(query_.residual);
+        values_ = helps ? values : nullptr;
+        if (values_ != nullptr) decoded_.resize_uninitialized(index_.dim());
     }
 
     // Rows that read_result() and passes() let through; it must outlive the searches. nullptr: all.
@@ -190,10 +191,16 @@ private:
     // what is scored is a copy. False: it does not fit its page.
     bool score_one(const uint8* code, SlotNumber number, codec::Key* key) const;
 
-    float bound_of(const uint8_t* code, codec::Key key) const {
+    // key_of_code(): the key by the code of the query.
+    template <typename KeyOf>
+    float bound_of(const uint8_t* code, KeyOf key_of_code) {
         const codec::Codec& c = *index_.codec;
+        codec::Key key;
         float slack;
-        if (values_ == nullptr || !c.score_closely(query_, values_, code, scratch_, &key, &slack)) slack = c.slack(query_, code);
+        if (values_ == nullptr || !c.score_closely(query_, values_, code, decoded_.data(), &key, &slack)) {
+            key = key_of_code();
+            slack = c.slack(query_, code);
+        }
         return c.lower_bound(query_, key, slack);
     }
 
@@ -265,7 +272,7 @@ private:
     uint32 prefetched_;  // bytes of a slot up to where most codes end
     codec::Query query_{};
     const float* values_ = nullptr;  // of the query
-    float* scratch_ = nullptr;       // as many
+    ArenaVec<float> decoded_;        // as many
     ArenaVec<uint64> table_;         // of the query
     uint64 scored_ = 0, followed_ = 0;
 };

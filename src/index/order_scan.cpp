@@ -75,7 +75,7 @@ OrderBy read_order_by(const Target& target, const codec::Codec& codec, uint32 di
     *code = static_cast<uint8*>(palloc0(codec.bytes(dim)));
     bool every_row = !codec.encode(query.elements, dim, scratch, *code);
     const float* values = nullptr;
-    if (codec.score_closely != nullptr) values = codec::coded_values(codec, query.elements, dim, scratch);
+    if (codec.score_closely != nullptr) values = codec::coded_values(codec, query.elements, scratch);
     return {query.elements, values, every_row, target.has_range, target.radius};
 }
 

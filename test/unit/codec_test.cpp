@@ -25,7 +25,7 @@ float close_bound(const codec::Codec& c, const codec::Query& query, const void* 
     if (c.score_closely == nullptr || !std::isfinite(query.residual)) return -HUGE_VALF;
     CHECK(c.encode(values, query.dim, coded.data(), again.data()));
     CHECK(memcmp(again.data() + 20, query_code + 20, query.dim) == 0);
-    const float* of_query = codec::coded_values(c, values, query.dim, coded.data());
+    const float* of_query = codec::coded_values(c, values, coded.data());
     if (!c.score_closely(query, of_query, code, scratch.data(), &key, &slack)) return -HUGE_VALF;
     return c.lower_bound(query, key, slack);
 }
