@@ -12,6 +12,8 @@ namespace vext::codec {
 namespace {
 
 constexpr float kLargest = std::numeric_limits<float>::max();
+// Of squares, so that sums and products of a few of them and of sqrt(bits) are floats.
+constexpr float kUsualSquare = 1e30f;
 
 float widen(uint16_t upper) {
     uint32_t word = static_cast<uint32_t>(upper) << 16;
@@ -39,23 +41,34 @@ void put_nibble(uint8_t* group, uint32_t row, uint8_t nibble) {
     byte = row < 16 ? static_cast<uint8_t>((byte & 0xF0) | nibble) : static_cast<uint8_t>((byte & 0x0F) | nibble << 4);
 }
 
-}  // namespace
+// An estimate is base + constant + scale * (<s, q> - offset), less `error` for each deviation where |q - c| is 1.
+struct SignFactors {
+    double norm_sq, constant, scale, offset, error;
+};
 
-uint32_t bits_for(uint32_t dim) { return std::min(rotated_dims(dim), kMaxBits); }
-
-BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
-                       uint8_t* code) {
+SignFactors encode_signs(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
+                         uint8_t* code) {
     simd::SignSums sums = simd::active->sign_bits(x, c, dims, bits, code);
     double r_sq = sums.norm_sq, sign_r = sums.size;
     double k = sign_r > 0 ? r_sq / sign_r : 0;
     double along = r_sq > 0 ? sign_r * sign_r / r_sq : 0;
     double deviation = k * std::sqrt(std::max(0.0, bits - along) / (dims - 1));
     double factor = inner_product ? 1 : 2;
+    return {r_sq, inner_product ? -sums.along : r_sq, -factor * k, sums.signs, factor * deviation};
+}
+
+}  // namespace
+
+uint32_t bits_for(uint32_t dim) { return std::min(rotated_dims(dim), kMaxBits); }
+
+BitFactors encode_bits(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product,
+                       uint8_t* code) {
+    SignFactors signs = encode_signs(x, c, dims, bits, inner_product, code);
     BitFactors f;
-    f.scale = narrow(-factor * k, false);
-    f.error = narrow(factor * deviation, true);
+    f.scale = narrow(signs.scale, false);
+    f.error = narrow(signs.error, true);
     // With the factor as it was rounded.
-    f.add = to_float((inner_product ? -sums.along : r_sq) - static_cast<double>(widen(f.scale)) * sums.signs);
+    f.add = to_float(signs.constant - static_cast<double>(widen(f.scale)) * signs.offset);
     return f;
 }
 
@@ -132,6 +145,33 @@ void estimate(const BitQuery& query, const BitBlock* block, float base, float sl
         // What overflows, or is NaN, may be anywhere.
         estimates[i] = std::fabs(e) < kLargest ? e : -kLargest;
     }
+}
+
+void encode_row(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, uint8_t* row) {
+    memset(row, 0, bit_row_bytes(bits));
+    uint8_t* code = row + sizeof(simd::RowFactors);
+    SignFactors f = encode_signs(x, c, dims, bits, inner_product, code);
+    simd::RowFactors factors{-HUGE_VALF, 0, 0, 0};
+    double add = f.constant - f.scale * f.offset;
+    if (f.norm_sq < kUsualSquare && std::fabs(add) < kUsualSquare) {
+        auto ones = simd::active->common_bits(code, code, bits / 8).both;
+        factors = {static_cast<float>(add), static_cast<float>(f.scale), static_cast<float>(f.error),
+                   static_cast<float>(ones)};
+    }
+    memcpy(row, &factors, sizeof factors);
+}
+
+simd::RowTerms prepare_for_rows(const float* q, uint32_t bits, float base, float slack, uint8_t* values) {
+    simd::MinMax range = simd::active->min_max_f32(q, bits);
+    float width = range.max - range.min, lo = range.min, step = width / 255;
+    memset(values, 0, bits);
+    if (!(width * width < kUsualSquare && std::fabs(lo) * width < kUsualSquare && std::fabs(base) < kUsualSquare)) {
+        return {values, -HUGE_VALF, 0, 0, 0, 0};
+    }
+    uint32_t sum = 0;
+    if (width > 0x1p-100f) sum = simd::active->quantize_u8(q, bits, lo, 255 / width, 255, values).sum;
+    float total = static_cast<float>(bits) * lo + step * static_cast<float>(sum);
+    return {values, base, 2 * step, 2 * lo, total, -slack};
 }
 
 float deviation(const BitBlock* block, uint32_t row) { return widen(block->error[row]); }

@@ -1,7 +1,7 @@
 // One bit per dimension: the signs of a rotated residual, from which inner products are estimated with a known error
 // (RaBitQ: Gao and Long, "Quantizing high-dimensional vectors with a theoretical error bound for approximate nearest
-// neighbor search", 2024). Codes of 32 rows are kept together in transposed order and scanned by table look-ups.
-// Estimates choose which rows to look at more closely, and nothing else.
+// neighbor search", 2024). Codes of 32 rows are kept together in transposed order and scanned by table look-ups; or rows
+// are looked at one by one. Estimates choose which rows to look at more closely, and nothing else.
 //
 // With r = x - c the residual of a row and v = q - c that of a query, s the signs of the rotated r:
 //     <r, v>  is estimated by  k (<s, q> - <s, c>),   k = |r|^2 / <s, r>,
@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#include "simd/kernels.h"
 
 namespace vext::codec {
 
@@ -63,5 +65,19 @@ void estimate(const BitQuery& query, const BitBlock* block, float base, float sl
 
 // The standard deviation of a row's estimate where |q - c| is 1.
 float deviation(const BitBlock* block, uint32_t row);
+
+// A row by itself: its factors, then bits / 8 bytes of code, in whole cache lines, with which it should begin.
+inline size_t bit_row_bytes(uint32_t bits) { return (sizeof(simd::RowFactors) + bits / 8 + 63) / 64 * 64; }
+
+// As encode_bits().
+void encode_row(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, uint8_t* row);
+
+// What estimates of such rows take of a rotated query: base and slack as estimate() wants them, `values` of `bits` bytes.
+simd::RowTerms prepare_for_rows(const float* q, uint32_t bits, float base, float slack, uint8_t* values);
+
+// Estimates for rows, as estimate() gives them, but where nothing can be told negative infinity or NaN.
+inline void estimate_rows(const simd::RowTerms& query, const uint8_t* const* rows, size_t n, uint32_t bits, float* estimates) {
+    simd::active->estimate_rows(query, rows, n, bits, estimates);
+}
 
 }  // namespace vext::codec

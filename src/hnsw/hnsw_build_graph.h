@@ -5,7 +5,6 @@
 // here.
 #pragma once
 
-#include "codec/decode.h"
 #include "hnsw/hnsw_build_search.h"
 #include "hnsw/hnsw_connect.h"
 
@@ -26,32 +25,35 @@ public:
           team_(team),
           candidates_(source),
           edges_(source),
-          values_(source),
-          scratch_(source),
+          coder_(source, graph),
           searches_(source) {
         while (first_shared_ < graph.batch_count && graph.batches[first_shared_].begin < kAlone) first_shared_++;
         for (size_t i = 0; i < kSearches; i++) searches_.push_back(nullptr);
         for (BuildSearch<V>*& s : searches_.span()) {
-            s = new (source.resize(nullptr, sizeof(BuildSearch<V>))) BuildSearch<V>(source, graph);
+            s = new (source.resize(nullptr, sizeof(BuildSearch<V>))) BuildSearch<V>(source, graph, coder_);
         }
     }
 
     // The build is a sequence of phases; all participants have to be through with one before the next begins. Who comes
-    // late begins where the others are, and who has nothing to do in a phase does nothing. Coarse codes are made in the
-    // first. The first batches are so small that one participant does them all, in the second phase; then each has two;
+    // late begins where the others are, and who has nothing to do in a phase does nothing. The first two are for one-bit
+    // codes. The first batches are so small that one participant does them all, in the third phase; then each has two;
     // the last is for connect().
-    uint32_t phases() const { return 2 * (graph_.batch_count - first_shared_) + 3; }
+    uint32_t phases() const { return 2 * (graph_.batch_count - first_shared_) + 4; }
     void work(uint32_t phase) {
+        constexpr uint32_t kAhead = 3;
+        uint32_t batch = phase < kAhead ? 0 : first_shared_ + (phase - kAhead) / 2;
         if (phase == 0) {
-            make_coarse_codes();
+            if (graph_.bits > 0 && is_first(graph_.claims[graph_.batch_count + 1].applied)) coder_.find_center();
         } else if (phase == 1) {
+            make_bit_codes();
+        } else if (phase == 2) {
             link_alone();
         } else if (phase + 1 == phases()) {
             find_suspects();
-        } else if (phase % 2 == 0) {
-            link_batch(first_shared_ + phase / 2 - 1);
+        } else if ((phase - kAhead) % 2 == 0) {
+            link_batch(batch);
         } else {
-            apply_batch(first_shared_ + phase / 2 - 1);
+            apply_batch(batch);
         }
     }
 
@@ -82,23 +84,17 @@ private:
         }
     }
 
-    void make_coarse_codes() {
-        if (graph_.coarse == nullptr) return;
-        // What is decoded is normalized already.
-        auto metric = p_.codec->metric == codec::Metric::cosine ? codec::Metric::l2 : p_.codec->metric;
-        const codec::Codec& encoder = *codec::find(graph_.coarse->id, graph_.coarse->element, metric);
-        values_.resize_uninitialized(p_.dim);
-        scratch_.resize_uninitialized(codec::scratch_floats(encoder, p_.dim));
+    static bool is_first(std::atomic<uint32_t>& claimed) { return claimed.fetch_add(1, std::memory_order_relaxed) == 0; }
+
+    void make_bit_codes() {
+        if (graph_.bits == 0) return;
         claim_nodes(graph_.claims[graph_.batch_count + 1].linked, [&](uint32_t begin, uint32_t end) {
-            for (uint32_t node = begin; node < end; node++) {
-                codec::decode(*p_.codec, graph_.code(node), p_.dim, values_.data());
-                encoder.encode(values_.data(), p_.dim, scratch_.data(), graph_.coarse_code(node));
-            }
+            for (uint32_t node = begin; node < end; node++) coder_.encode(node);
         });
     }
 
     void link_alone() {
-        if (graph_.claims[graph_.batch_count].applied.fetch_add(1, std::memory_order_relaxed) != 0) return;
+        if (!is_first(graph_.claims[graph_.batch_count].applied)) return;
         for (uint32_t batch = 0; batch < first_shared_; batch++) {
             link_batch(batch);
             apply_batch(batch);
@@ -151,10 +147,8 @@ private:
             const BuildPool<V>& found = search.found();
             candidates_.clear();
             for (size_t i = 0; i < found.size(); i++) {
-                if (graph_.coarse != nullptr) prefetch_piece(graph_.code(found.node(i)), graph_.stride);
                 candidates_.push_back({found.key(i), found.node(i), graph_.code(found.node(i)), false});
             }
-            if (graph_.coarse != nullptr) score_candidates(search.query());
             write_row(search.node(), search.level(), p_.m);
         }
         if (search.level() == 0) return false;
@@ -319,7 +313,7 @@ private:
     Team& team_;
     V<Neighbor> candidates_;
     V<Edge> edges_;
-    V<float> values_, scratch_;
+    BitCoder<V> coder_;
     V<BuildSearch<V>*> searches_;
     uint32_t first_shared_ = 0;  // batch
 };

@@ -3,10 +3,12 @@
 #include <cstring>
 #include <new>
 
+#include "base/placer.h"
 #include "hnsw/hnsw_build.h"
 #include "hnsw/hnsw_build_graph.h"
 #include "index/build_workers.h"
 #include "pg/guards.h"
+#include "pg/huge_pages.h"
 
 namespace vext::hnsw {
 namespace {
@@ -20,7 +22,7 @@ struct SharedBuild {
     codec::Metric metric;
     uint32 n, batch_count;
     uint64 upper_words, code_bytes;
-    bool coarsely;
+    bool with_bits;
     int parts;
     Barrier barrier;  // its phase is the phase of the build
 };
@@ -57,7 +59,7 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
                codec::find(shared.codec, shared.element, shared.metric)};
     graph.n = shared.n;
     graph.code_bytes = shared.code_bytes;
-    graph.set_strides(shared.coarsely);
+    graph.set_strides(shared.with_bits);
     graph.batch_count = shared.batch_count;
     graph.upper_words = shared.upper_words;
     graph.place(static_cast<char*>(dsm_segment_address(segment)), nullptr);
@@ -105,16 +107,16 @@ BufFile* codes_to_file(BuildRows& rows) {
     return file;
 }
 
-// Searches over wide codes are made over coarse ones, where there is memory for both. (In few dimensions these are too
-// coarse, and save little.) Gives the bytes of all. Of the number of workers nothing may depend.
+// Wide codes get one-bit codes beside them, where there is memory for both. (Of few dimensions bits tell little, and there
+// is little to wait for.) Gives the bytes of all. Of the number of workers nothing may depend.
 size_t measure(const BuildRows& rows, MemoryGraph* graph) {
-    constexpr uint32 kWide = 512;
-    auto measured = [&](bool coarsely) {
-        graph->measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size(), coarsely);
+    constexpr uint32 kWide = 320;
+    auto measured = [&](bool with_bits) {
+        graph->measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size(), with_bits);
         return graph->place(nullptr, nullptr);
     };
     size_t bytes = measured(rows.p.dim >= kWide);
-    if (graph->coarse == nullptr || bytes <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
+    if (graph->bits == 0 || bytes <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
     return measured(false);
 }
 
@@ -132,16 +134,21 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
     }
     bool move = built.shared != nullptr || file != nullptr;
     uint8* codes_stay = move ? nullptr : rows.codes.data();
-    char* base = static_cast<char*>(built.shared != nullptr
-                                        ? dsm_segment_address(built.shared)
-                                        : MemoryContextAllocHuge(context, graph.place(nullptr, codes_stay)));
-    graph.place(base, codes_stay);
+    size_t placed = graph.place(nullptr, codes_stay);
+    void* base = built.shared != nullptr ? dsm_segment_address(built.shared)
+                                         : MemoryContextAllocHuge(context, placed + Placer::kAlignment);
+    base = reinterpret_cast<char*>(TYPEALIGN(Placer::kAlignment, base));
+    prefer_huge_pages(whole_huge_pages(base, placed));
+    graph.place(static_cast<char*>(base), codes_stay);
     if (file != nullptr) {
         in_pieces(code_bytes, [&](size_t at, size_t n) { pg::read_exact(file, graph.codes + at, n); });
         BufFileClose(file);
     } else if (move) {
         in_pieces(code_bytes, [&](size_t at, size_t n) { memcpy(graph.codes + at, rows.codes.data() + at, n); });
         MemoryContextReset(rows.code_memory);
+    } else {
+        std::span<char> pages = whole_huge_pages(codes_stay, code_bytes);
+        in_pieces(pages.size(), [&](size_t at, size_t n) { make_huge_pages(pages.subspan(at, n)); });
     }
     std::copy_n(rows.levels.data(), graph.n, graph.levels);
     if (graph.codes_vary()) std::copy_n(rows.starts.data(), graph.n, graph.starts);
@@ -172,7 +179,7 @@ BuiltGraph link_graph(const HnswIndex& index, BuildRows& rows, MemoryContext con
         told.batch_count = graph.batch_count;
         told.upper_words = graph.upper_words;
         told.code_bytes = graph.code_bytes;
-        told.coarsely = graph.coarse != nullptr;
+        told.with_bits = graph.bits > 0;
         told.parts = team.part_count;
         link_in_parallel(*builder, told, workers);
     } else {

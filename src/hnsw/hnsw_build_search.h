@@ -1,11 +1,11 @@
-// The searches of a build: several at a time in one thread, each half a step in turn, so that the memory which one of
+// The searches of a build: several at a time in one thread, each a part of a step in turn, so that the memory which one of
 // them waits for arrives while the others compute. No Postgres here.
 #pragma once
 
 #include <bit>
 
 #include "base/prefetch.h"
-#include "hnsw/hnsw_memory.h"
+#include "hnsw/hnsw_build_bits.h"
 
 namespace vext::hnsw {
 
@@ -26,6 +26,7 @@ public:
     }
 
     size_t size() const { return size_; }
+    bool is_full() const { return size_ == ef_; }
     uint32_t node(size_t i) const { return static_cast<uint32_t>(entries_[i] & 0xFFFFFFFF) >> 1; }
     codec::Key key(size_t i) const { return key_of(entries_[i]); }
 
@@ -89,12 +90,19 @@ public:
         shift_ = 32 - std::countr_zero(wanted);
     }
 
-    // 1 when the node is new.
-    size_t add(uint32_t node) {
-        uint32_t* slot = table_.data() + ((node * 0x9E3779B9u) >> shift_);
-        size_t fresh = *slot != node;
-        *slot = node;
-        return fresh;
+    void add(uint32_t node) { take_new(&node, 1, &node); }
+
+    // Adds nodes and leaves in `fresh`, which may be `nodes`, those that are new. Gives how many.
+    size_t take_new(const uint32_t* nodes, size_t n, uint32_t* fresh) {
+        uint32_t* table = table_.data();
+        size_t count = 0;
+        for (size_t i = 0, shift = shift_; i < n; i++) {
+            uint32_t node = nodes[i], *slot = table + ((node * 0x9E3779B9u) >> shift);
+            fresh[count] = node;
+            count += *slot != node;
+            *slot = node;
+        }
+        return count;
     }
 
 private:
@@ -117,39 +125,36 @@ template <template <typename> class V>
 class BuildSearch {
 public:
     template <typename Source>
-    BuildSearch(Source source, const MemoryGraph& graph)
-        : graph_(graph),
-          codec_(graph.coarse != nullptr ? *graph.coarse : *graph.p.codec),
-          table_(source),
-          pool_(source),
-          seen_(source) {}
+    BuildSearch(Source source, const MemoryGraph& graph, BitCoder<V>& coder)
+        : graph_(graph), coder_(coder), table_(source), bytes_(source), pool_(source), seen_(source) {}
 
     // Begins for a node, on the level of the entry point, to find ef candidates on the node's own levels.
     void start(uint32_t node, uint32_t entry, size_t ef) {
         node_ = node;
         ef_ = ef;
         prepare_query(*graph_.p.codec, graph_.code(node), graph_.p.dim, &query_, table_);
+        if (graph_.bits > 0) {
+            bytes_.resize_uninitialized(graph_.bits);
+            terms_ = coder_.prepare(node, bytes_.data());
+            estimated_ = dropped_ = 0;
+        }
         level_ = graph_.levels[entry];
         begin_level(entry);
     }
 
-    // Half a step: scores what was looked up, or looks up what to score. False: the level is done.
+    // A part of a step, after which memory is waited for. False: the level is done.
     bool turn() {
-        if (expanding_ == kNoNode) {
+        switch (part_) {
+        case Part::score:
             score();
-            expanding_ = pool_.next();
-            if (expanding_ == kNoNode) return false;
-            prefetch_piece(graph_.row(expanding_, level_), graph_.p.row_width(level_) * sizeof(uint32_t));
-        } else {
-            const uint32_t* row = graph_.row(expanding_, level_);
-            size_t n = MemoryGraph::count(row);
-            fresh_ = 0;
-            for (size_t i = 1; i <= n; i++) {
-                links_[fresh_] = row[i];
-                fresh_ += seen_.add(row[i]);
-            }
-            for (size_t i = 0; i < fresh_; i++) prefetch_code(links_[i]);
-            expanding_ = kNoNode;
+            return choose_next();
+        case Part::look_up:
+            look_up();
+            break;
+        case Part::estimate:
+            drop_far_ones();
+            ask_for_codes();
+            break;
         }
         return true;
     }
@@ -164,45 +169,90 @@ public:
     uint32_t node() const { return node_; }
     int level() const { return level_; }
     const BuildPool<V>& found() const { return pool_; }
-    const codec::Query& query() const { return query_; }
 
 private:
-    bool is_coarse() const { return graph_.coarse != nullptr; }
-    const uint8_t* scored(uint32_t node) const { return is_coarse() ? graph_.coarse_code(node) : graph_.code(node); }
-    void prefetch_code(uint32_t node) const { prefetch_piece(scored(node), is_coarse() ? graph_.coarse_stride : graph_.stride); }
+    enum class Part { look_up, estimate, score };
 
     void begin_level(uint32_t entry) {
         bool above = level_ > graph_.levels[node_];
         size_t ef = above ? link_beam(ef_) : ef_;
         pool_.reset(ef, above ? ef : link_expands(ef, graph_.p.m));
+        worth_ = above ? ef : link_worth(ef);
         seen_.reset(ef);
         seen_.add(entry);
         links_[0] = entry;
         fresh_ = 1;
-        expanding_ = kNoNode;
-        prefetch_code(entry);
+        ask_for_codes();
+    }
+
+    bool choose_next() {
+        uint32_t next = pool_.next();
+        if (next == kNoNode) return false;
+        row_ = graph_.row(next, level_);
+        prefetch_piece(row_, graph_.p.row_width(level_) * sizeof(uint32_t));
+        part_ = Part::look_up;
+        return true;
+    }
+
+    void look_up() {
+        fresh_ = seen_.take_new(row_ + 1, MemoryGraph::count(row_), links_);
+        if (graph_.bits == 0 || !pool_.is_full() || in_vain()) {
+            ask_for_codes();
+            return;
+        }
+        for (size_t i = 0; i < fresh_; i++) prefetch(graph_.bit_code(links_[i]), graph_.bit_stride);
+        part_ = Part::estimate;
+    }
+
+    void drop_far_ones() {
+        const uint8_t* rows[kMaxLinks];
+        float estimates[kMaxLinks];
+        for (size_t i = 0; i < fresh_; i++) rows[i] = graph_.bit_code(links_[i]);
+        codec::estimate_rows(terms_, rows, fresh_, graph_.bits, estimates);
+        float limit = coder_.limit(pool_.key(worth_ - 1));
+        size_t kept = 0;
+        for (size_t i = 0; i < fresh_; i++) {
+            links_[kept] = links_[i];
+            kept += !(estimates[i] > limit);
+        }
+        estimated_ += fresh_;
+        dropped_ += fresh_ - kept;
+        fresh_ = kept;
+    }
+
+    // Where nodes lie in clusters that are small beside what lies between these, estimates tell little.
+    bool in_vain() const { return estimated_ > 128 && dropped_ < estimated_ / 3; }
+
+    void ask_for_codes() {
+        for (size_t i = 0; i < fresh_; i++) prefetch_piece(graph_.code(links_[i]), graph_.stride);
+        part_ = Part::score;
     }
 
     void score() {
         const uint8_t* codes[kMaxLinks];
         codec::Key keys[kMaxLinks];
-        for (size_t i = 0; i < fresh_; i++) codes[i] = scored(links_[i]);
-        codec_.score(query_, codes, fresh_, keys);
+        for (size_t i = 0; i < fresh_; i++) codes[i] = graph_.code(links_[i]);
+        graph_.p.codec->score(query_, codes, fresh_, keys);
         for (size_t i = 0; i < fresh_; i++) pool_.offer(keys[i], links_[i]);
     }
 
     const MemoryGraph& graph_;
-    const codec::Codec& codec_;  // of what is scored
+    BitCoder<V>& coder_;
     codec::Query query_{};
     V<uint64_t> table_;  // of the query
+    simd::RowTerms terms_{};  // of estimates
+    V<uint8_t> bytes_;        // of these
+    size_t estimated_ = 0, dropped_ = 0;
     BuildPool<V> pool_;
     SeenTable<V> seen_;
     uint32_t node_ = kNoNode;
     size_t ef_ = 0;
     int level_ = 0;
-    uint32_t expanding_ = kNoNode;
+    size_t worth_ = 0;  // what is farther than so many candidates, by its estimate, is not looked at
+    Part part_ = Part::score;
+    const uint32_t* row_ = nullptr;  // of the node that is expanded
     size_t fresh_ = 0;
-    uint32_t links_[kMaxLinks];
+    uint32_t links_[kMaxLinks];  // of these, the new ones that may be near
 };
 
 }  // namespace vext::hnsw

@@ -22,7 +22,7 @@ static_assert(NearestKeys::kMost == kCalibratedRows);
 // Each 1.5 times the one before.
 inline constexpr uint32 kWidths[format::kCalibrationSteps] = {10, 15, 23, 34, 51, 76, 114, 171, 256, 384, 577, 865};
 // The width whose findings stand for the nearest, of samples that are not compared with all nodes.
-inline constexpr int kReference = 7;
+inline constexpr int kReference = 6;
 
 // How many of the nearest searches have found at each width.
 struct FoundCounts {

@@ -75,6 +75,9 @@ inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 32, 4); }
 // chosen. docs/design.md has what that saves and what it costs.
 inline size_t link_expands(size_t ef, size_t m) { return ef - std::min(m / 2, ef / 8); }
 
+// And of the nodes that a build estimates first, those are worth a look that may be among the nearest so many.
+inline size_t link_worth(size_t ef) { return ef - ef / 2; }
+
 // Lines 4 to 7 of algorithm 5: from the entry point down to `level` + 1 with a beam of `beam`. Leaves in the pool and
 // in `seen` the start of a search of `level` with a beam of ef.
 struct Descent {

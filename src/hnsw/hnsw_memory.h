@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "codec/rabitq.h"
+#include "codec/rotation.h"
 #include "hnsw/hnsw_graph.h"
 
 namespace vext::hnsw {
@@ -21,11 +23,10 @@ struct GraphParameters {
     size_t row_width(int level) const { return 1 + max_links(level); }
 };
 
-// What the searches of a build may score in place of codes of sq8: they wait for half as much memory, and what they find
-// is scored once more by its codes. nullptr: of other codecs, and of sparse vectors, nothing.
-inline const codec::Codec* coarse_codec(const codec::Codec& codec) {
-    if (codec.id != codec::CodecId::sq8 || codec.element == codec::Element::sparse) return nullptr;
-    return codec::find(codec::CodecId::sq4, codec::Element::f32, codec.metric);
+// Whether a build may have one-bit codes beside these, to look at first. Not of sparse vectors, nor where distances are
+// no Euclidean ones or products.
+inline bool may_have_bits(const codec::Codec& codec) {
+    return codec.id == codec::CodecId::sq8 && codec.element != codec::Element::sparse && codec.metric != codec::Metric::l1;
 }
 
 // Rows of the upper levels are numbered in 32 bits; at m = 2 there are three words of them to a node.
@@ -49,15 +50,16 @@ struct BatchClaims {
 struct MemoryGraph {
     GraphParameters p;
     size_t stride;        // bytes of a code, or, where codes differ in size, of the mean
-    const codec::Codec* coarse;  // of the coarse codes, or nullptr: there are none
-    size_t coarse_stride;
+    uint32_t bits;        // of a one-bit code; 0: there are none
+    size_t bit_stride;
     uint64_t code_bytes;  // of all
     uint32_t n;
     uint32_t batch_count;
     uint64_t upper_words;
 
     uint8_t* codes;
-    uint8_t* coarse_codes;
+    uint8_t* bit_codes;  // codec::BitRow
+    float* center;       // of these, rotated
     uint64_t* starts;  // of the codes, where they differ in size
     uint8_t* levels;
     uint32_t* upper;  // where the upper rows of a node start
@@ -70,7 +72,7 @@ struct MemoryGraph {
 
     bool codes_vary() const { return p.codec->size != nullptr; }
     const uint8_t* code(uint32_t node) const { return codes + (codes_vary() ? starts[node] : node * stride); }
-    uint8_t* coarse_code(uint32_t node) const { return coarse_codes + node * coarse_stride; }
+    uint8_t* bit_code(uint32_t node) const { return bit_codes + node * bit_stride; }
     size_t code_size(uint32_t node) const { return codes_vary() ? p.codec->size(code(node)) : stride; }
     uint32_t entry() const { return n == 0 ? kNoNode : batches[batch_count].entry; }
 
@@ -86,13 +88,13 @@ struct MemoryGraph {
         row[0] = static_cast<uint32_t>(count | settled << 16);
     }
 
-    // The sizes of a graph over these levels and so many bytes of codes, with coarse ones beside them if there are such.
+    // The sizes of a graph over these levels and so many bytes of codes, with one-bit codes beside them if there may be such.
     void measure(const GraphParameters& parameters, const uint8_t* node_levels, size_t nodes, uint64_t bytes,
-                 bool coarsely) {
+                 bool with_bits) {
         p = parameters;
         code_bytes = bytes;
         n = static_cast<uint32_t>(nodes);
-        set_strides(coarsely);
+        set_strides(with_bits);
         upper_words = 0;
         for (size_t i = 0; i < nodes; i++) upper_words += node_levels[i] * p.row_width(1);
         batch_count = 0;
@@ -100,10 +102,10 @@ struct MemoryGraph {
     }
 
     // From the parameters, the number of nodes and the bytes of all codes.
-    void set_strides(bool coarsely) {
+    void set_strides(bool with_bits) {
         stride = codes_vary() ? code_bytes / std::max<uint32_t>(n, 1) : p.codec->bytes(p.dim);
-        coarse = coarsely ? coarse_codec(*p.codec) : nullptr;
-        coarse_stride = coarse != nullptr ? coarse->bytes(p.dim) : 0;
+        bits = with_bits && may_have_bits(*p.codec) ? codec::bits_for(p.dim) : 0;
+        bit_stride = bits > 0 ? codec::bit_row_bytes(bits) : 0;
     }
 
     static size_t batch_after(size_t done, size_t nodes) {
@@ -128,7 +130,8 @@ struct MemoryGraph {
         next(starts, codes_vary() ? n : 0);
         next(upper_links, upper_words);
         next(links0, n * p.row_width(0));
-        next(coarse_codes, n * coarse_stride);
+        next(bit_codes, n * bit_stride);
+        next(center, bits > 0 ? codec::rotated_dims(p.dim) : 0);
         if (codes_elsewhere == nullptr) {
             next(codes, code_bytes);
         } else {

@@ -308,13 +308,76 @@ void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint3
 #endif
 }
 
+typedef float Four __attribute__((vector_size(16)));
+typedef int32_t FourInts __attribute__((vector_size(16)));
+
+inline Four load_four(const uint8_t* p) {
+    Four v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+// Four rows share the loads of the values, the adding across lanes, and the rest.
+VEXT_INLINE inline void estimate_four(const RowTerms& terms, const uint8_t* const* rows, size_t dim, float* out) {
+    constexpr size_t w = Codes::kWidth, head = sizeof(RowFactors);
+    const uint8_t *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3];
+    Codes::Sum s0 = Codes::zero(), s1 = s0, s2 = s0, s3 = s0;
+    for (size_t i = 0; i < dim; i += w) {
+        const Codes v = Codes::load(terms.values + i);
+        s0 = Codes::add(s0, v.where(r0 + head + i / 8));
+        s1 = Codes::add(s1, v.where(r1 + head + i / 8));
+        s2 = Codes::add(s2, v.where(r2 + head + i / 8));
+        s3 = Codes::add(s3, v.where(r3 + head + i / 8));
+    }
+    uint32_t totals[4];
+    Codes::store_totals(totals, s0, s1, s2, s3, 0);
+    FourInts sums;
+    memcpy(&sums, totals, sizeof sums);
+    const Four f0 = load_four(r0), f1 = load_four(r1), f2 = load_four(r2), f3 = load_four(r3);
+    const Four add_scale_01 = __builtin_shufflevector(f0, f1, 0, 4, 1, 5), error_ones_01 = __builtin_shufflevector(f0, f1, 2, 6, 3, 7);
+    const Four add_scale_23 = __builtin_shufflevector(f2, f3, 0, 4, 1, 5), error_ones_23 = __builtin_shufflevector(f2, f3, 2, 6, 3, 7);
+    const Four add = __builtin_shufflevector(add_scale_01, add_scale_23, 0, 1, 4, 5);
+    const Four scale = __builtin_shufflevector(add_scale_01, add_scale_23, 2, 3, 6, 7);
+    const Four error = __builtin_shufflevector(error_ones_01, error_ones_23, 0, 1, 4, 5);
+    const Four ones = __builtin_shufflevector(error_ones_01, error_ones_23, 2, 3, 6, 7);
+    const Four signs = terms.a * __builtin_convertvector(sums, Four) + terms.b * ones - terms.c;
+    const Four estimates = terms.base + add + scale * signs + terms.less * error;
+    memcpy(out, &estimates, sizeof estimates);
+}
+
+void estimate_rows(const RowTerms& terms, const uint8_t* const* rows, size_t n, size_t dim, float* out) noexcept {
+    size_t r = 0;
+    for (; r + 4 <= n; r += 4) estimate_four(terms, rows + r, dim, out + r);
+    if (r == n) return;
+    const uint8_t* last[4];
+    float estimates[4];
+    for (size_t i = 0; i < 4; i++) last[i] = rows[std::min(r + i, n - 1)];
+    estimate_four(terms, last, dim, estimates);
+    memcpy(out + r, estimates, (n - r) * sizeof *out);
+}
+
 // ---- rotation
 
-// Levels below the width of a register, within groups of sixteen: of constant length, so that the compiler sees it all.
-template <size_t H> VEXT_INLINE inline void small_level(float* x) {
-    float y[16];
-    for (size_t i = 0; i < 16; i++) y[i] = i & H ? x[i - H] - x[i] : x[i] + x[i + H];
-    memcpy(x, y, sizeof y);
+// Sixteen floats in as many registers as they take.
+typedef float Sixteen __attribute__((vector_size(64)));
+typedef int32_t SixteenBits __attribute__((vector_size(64)));
+
+// The level of distance H within sixteen floats. (A difference is the sum with what has its sign turned.)
+template <int H, int... I>
+VEXT_INLINE inline void small_level(Sixteen& x, std::integer_sequence<int, I...>) {
+    constexpr SixteenBits turned = {(I & H ? INT32_MIN : 0)...};
+    x = __builtin_shufflevector(x, x, (I ^ H)...) + (Sixteen)((SixteenBits)x ^ turned);
+}
+
+VEXT_INLINE inline void small_levels(float* x) {
+    Sixteen v;
+    memcpy(&v, x, sizeof v);
+    constexpr auto lanes = std::make_integer_sequence<int, 16>{};
+    small_level<1>(v, lanes);
+    small_level<2>(v, lanes);
+    small_level<4>(v, lanes);
+    small_level<8>(v, lanes);
+    memcpy(x, &v, sizeof v);
 }
 
 // Sums and differences of vectors h apart.
@@ -343,12 +406,7 @@ void hadamard(float* x, size_t n, float scale) noexcept {
     static_assert(W <= 16);
     const auto at = [=](size_t reached) VEXT_INLINE { return F(reached < n ? 1.0f : scale); };
     for (size_t i = 0; i < n; i += 64) {
-        for (size_t j = i; j < i + 64; j += 16) {
-            small_level<1>(x + j);
-            small_level<2>(x + j);
-            small_level<4>(x + j);
-            small_level<8>(x + j);
-        }
+        for (size_t j = i; j < i + 64; j += 16) small_levels(x + j);
         levels<4>(x + i, 64, 16, at(64));
     }
     size_t h = 64;
@@ -514,6 +572,7 @@ const Kernels VEXT_TABLE = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .estimate_rows = estimate_rows,
     .sign_bits = sign_bits,
     .hadamard = hadamard,
     .multiply_f32 = multiply_f32,

@@ -44,6 +44,16 @@ struct Least {
     uint32_t at;
 };
 
+// What is before a 1-bit code of a row, and what its estimate takes of a query.
+struct RowFactors {
+    float add, scale, error;
+    float ones;  // bits that are set
+};
+struct RowTerms {
+    const uint8_t* values;
+    float base, a, b, c, less;
+};
+
 // Rows of a packed matrix come in blocks of so many.
 constexpr size_t kPackedRows = 16;
 constexpr size_t packed_rows(size_t n) { return (n + kPackedRows - 1) / kPackedRows * kPackedRows; }
@@ -99,6 +109,10 @@ struct Kernels {
     // r in group g]. Group g is 16 bytes of `bits`; byte j has the nibbles of rows j (low) and j + 16 (high).
     // groups: a multiple of 16.
     void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
+
+    // 1-bit codes one by one, each behind its factors: out[r] = base + add + scale * (a * sum + b * ones - c) +
+    // less * error, where sum is of the values[i] whose bit i is set. dim: a multiple of 64.
+    void (*estimate_rows)(const RowTerms& terms, const uint8_t* const* rows, size_t n, size_t dim, float* out) noexcept;
 
     // Bit i of the code: x[i] > c[i]; s is 1 there, else -1. The code, and sums over s, are of the first `bits`
     // dimensions; both numbers are multiples of 64.

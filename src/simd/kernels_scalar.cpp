@@ -148,6 +148,18 @@ void sum_nibbles(const uint8_t* bits, const uint8_t* table, size_t groups, uint3
     }
 }
 
+void estimate_rows(const RowTerms& terms, const uint8_t* const* rows, size_t n, size_t dim, float* out) noexcept {
+    for (size_t r = 0; r < n; r++) {
+        RowFactors f;
+        memcpy(&f, rows[r], sizeof f);
+        const uint8_t* bits = rows[r] + sizeof f;
+        uint32_t sum = 0;
+        for (size_t i = 0; i < dim; i++) sum += bits[i / 8] >> i % 8 & 1 ? terms.values[i] : 0;
+        const float signs = terms.a * float(int32_t(sum)) + terms.b * f.ones - terms.c;
+        out[r] = terms.base + f.add + f.scale * signs + terms.less * f.error;
+    }
+}
+
 void hadamard(float* x, size_t n, float scale) noexcept {
     for (size_t h = 1; h < n; h *= 2) {
         for (size_t i = 0; i < n; i++) {
@@ -257,6 +269,7 @@ const Kernels kernels_scalar = {
     .differing_bits = differing_bits,
     .common_bits = common_bits,
     .sum_nibbles = sum_nibbles,
+    .estimate_rows = estimate_rows,
     .sign_bits = sign_bits,
     .hadamard = hadamard,
     .multiply_f32 = multiply_f32,

@@ -61,6 +61,20 @@ struct Codes {
         const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(end - kWidth));
         return split(_mm256_and_si256(v, mask));
     }
+    // Those of set bits; zero for the others.
+    Codes where(const uint8_t* bits) const {
+        int32_t mask;
+        memcpy(&mask, bits, sizeof mask);
+        alignas(32) static constexpr uint16_t of_even[16] = {1, 4, 16, 64, 256, 1024, 4096, 16384,
+                                                             1, 4, 16, 64, 256, 1024, 4096, 16384};
+        // A half of the bits in each 16-bit lane.
+        const __m256i spread = _mm256_inserti128_si256(_mm256_set1_epi16(int16_t(mask)),
+                                                       _mm_set1_epi16(int16_t(mask >> 16)), 1);
+        const __m256i bit = _mm256_load_si256(reinterpret_cast<const __m256i*>(of_even));
+        const __m256i next = _mm256_slli_epi16(bit, 1);
+        return {_mm256_and_si256(even, _mm256_cmpeq_epi16(_mm256_and_si256(spread, bit), bit)),
+                _mm256_and_si256(odd, _mm256_cmpeq_epi16(_mm256_and_si256(spread, next), next))};
+    }
     static Sum zero() { return _mm256_setzero_si256(); }
     static Sum plus(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
     static Sum dot(Sum s, Codes a, Codes b) {

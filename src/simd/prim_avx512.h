@@ -46,6 +46,12 @@ struct Codes {
     static Codes load_last(const uint8_t* end, size_t n, bool) {
         return {_mm512_maskz_loadu_epi8((__mmask64(1) << n) - 1, end - n)};
     }
+    // Those of set bits; zero for the others.
+    Codes where(const uint8_t* bits) const {
+        uint64_t mask;
+        memcpy(&mask, bits, sizeof mask);
+        return {_mm512_maskz_mov_epi8(mask, v)};
+    }
     static Sum zero() { return _mm512_setzero_si512(); }
     static Sum plus(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
 

@@ -58,6 +58,12 @@ struct Codes {
         static constexpr uint8_t position[kWidth] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
         return {vandq_u8(vld1q_u8(end - kWidth), vcgeq_u8(vld1q_u8(position), vdupq_n_u8(uint8_t(kWidth - n))))};
     }
+    // Those of set bits; zero for the others.
+    Codes where(const uint8_t* bits) const {
+        static constexpr uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+        const uint8x16_t spread = vcombine_u8(vdup_n_u8(bits[0]), vdup_n_u8(bits[1]));
+        return {vandq_u8(v, vtstq_u8(spread, vld1q_u8(bit)))};
+    }
     static Sum zero() { return vdupq_n_u32(0); }
     static Sum plus(Sum a, Sum b) { return vaddq_u32(a, b); }
 #ifdef __ARM_FEATURE_DOTPROD

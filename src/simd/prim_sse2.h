@@ -74,6 +74,15 @@ struct Codes {
         const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - kWidth));
         return split(_mm_and_si128(v, mask));
     }
+    // Those of set bits; zero for the others.
+    Codes where(const uint8_t* bits) const {
+        int16_t mask;
+        memcpy(&mask, bits, sizeof mask);
+        const __m128i spread = _mm_set1_epi16(mask);
+        const __m128i bit = _mm_setr_epi16(1, 4, 16, 64, 256, 1024, 4096, 16384), next = _mm_slli_epi16(bit, 1);
+        return {_mm_and_si128(even, _mm_cmpeq_epi16(_mm_and_si128(spread, bit), bit)),
+                _mm_and_si128(odd, _mm_cmpeq_epi16(_mm_and_si128(spread, next), next))};
+    }
     static Sum zero() { return _mm_setzero_si128(); }
     static Sum plus(Sum a, Sum b) { return _mm_add_epi32(a, b); }
     static Sum dot(Sum s, Codes a, Codes b) {

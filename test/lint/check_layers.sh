@@ -11,7 +11,7 @@ declare -A may=(
     [module]="hnsw ivf index page format type pg codec simd base"
 )
 # The algorithms of the access methods, which also run without a server.
-pg_free=" hnsw/hnsw_horizon.h hnsw/hnsw_pool.h hnsw/hnsw_graph.h hnsw/hnsw_connect.h hnsw/hnsw_memory.h hnsw/hnsw_order.h hnsw/hnsw_build_search.h hnsw/hnsw_build_graph.h hnsw/hnsw_calibrate_nearest.h ivf/ivf_space.h ivf/ivf_kmeans.h ivf/ivf_nearest.h "
+pg_free=" hnsw/hnsw_horizon.h hnsw/hnsw_pool.h hnsw/hnsw_graph.h hnsw/hnsw_connect.h hnsw/hnsw_memory.h hnsw/hnsw_order.h hnsw/hnsw_build_bits.h hnsw/hnsw_build_search.h hnsw/hnsw_build_graph.h hnsw/hnsw_calibrate_nearest.h ivf/ivf_space.h ivf/ivf_kmeans.h ivf/ivf_nearest.h "
 # Library headers whose classes allocate, throw or need destructors.
 banned=" vector string functional memory mutex thread iostream sstream map set unordered_map deque list format stdexcept "
 bad=0; complain() { echo "$1"; bad=1; }

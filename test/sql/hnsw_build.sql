@@ -101,10 +101,10 @@ REINDEX INDEX CONCURRENTLY m_v_idx;
 SELECT count(*) >= 48 AS found FROM generate_series(1, 5000, 97) i WHERE i = (SELECT id FROM m ORDER BY v <-> wide(i, 100)::vector LIMIT 1);
 DROP TABLE m;
 
--- Wide vectors: searches of a build score codes of four bits where maintenance_work_mem holds them beside the graph, which
--- makes another graph, though the same one by any number of workers.
+-- Wide vectors: searches of a build look at one-bit codes first, where maintenance_work_mem holds them beside the graph,
+-- which makes another graph, though the same one by any number of workers.
 CREATE TABLE m (id int, v vector(600)) WITH (parallel_workers = 2);
-INSERT INTO m SELECT i, wide(i, 600)::vector FROM generate_series(1, 1100) i;
+INSERT INTO m SELECT i, wide(i % 40, 600)::vector + wide(i, 600)::vector FROM generate_series(1, 1250) i;
 CREATE FUNCTION built(memory text, workers int) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('maintenance_work_mem', memory, true), set_config('max_parallel_maintenance_workers', workers::text, true);
@@ -117,7 +117,7 @@ SET client_min_messages = warning;
 SELECT built('1MB', 0) AS without, built('128MB', 0) AS alone, built('128MB', 2) AS together \gset
 RESET client_min_messages;
 SELECT :'alone' = :'together' AS same, :'alone' = :'without' AS same_without;
-SELECT count(*) >= 48 AS found FROM generate_series(1, 1100, 22) i WHERE i = (SELECT id FROM m ORDER BY v <-> wide(i, 600)::vector LIMIT 1);
+SELECT count(*) >= 48 AS found FROM generate_series(1, 1250, 25) i WHERE i = (SELECT id FROM m ORDER BY v <-> wide(i % 40, 600)::vector + wide(i, 600)::vector LIMIT 1);
 DROP TABLE m;
 DROP FUNCTION built;
 

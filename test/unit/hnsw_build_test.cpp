@@ -62,12 +62,12 @@ std::vector<float> clustered(size_t n) {
 }
 
 // `late`: in which phase the last thread comes in.
-Built build(const std::vector<float>& x, const GraphParameters& p, size_t threads, uint32_t late = 0, bool coarsely = false) {
+Built build(const std::vector<float>& x, const GraphParameters& p, size_t threads, uint32_t late = 0, bool with_bits = false) {
     size_t n = x.size() / kDim;
     Built b;
     std::vector<uint8_t> levels(n);
     for (size_t i = 0; i < n; i++) levels[i] = static_cast<uint8_t>(level_of_nth(i, p.m));
-    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim), coarsely);
+    b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim), with_bits);
     b.memory.assign(b.graph.place(nullptr, nullptr) + 64, static_cast<char>(0xEE));
     auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(b.memory.data()) + 63) / 64 * 64);
     b.graph.place(base, nullptr);
@@ -154,7 +154,10 @@ void check_settled(const MemoryGraph& g) {
 
 double recall(const MemoryGraph& g, size_t ef) {
     Malloc source;
-    BuildSearch<Vec> search{source, g};
+    MemoryGraph by_codes = g;
+    by_codes.bits = 0;
+    BitCoder<Vec> coder{source, by_codes};
+    BuildSearch<Vec> search{source, by_codes, coder};
     size_t found = 0, wanted = 0;
     for (uint32_t node = 0; node < g.n; node += 37) {
         std::vector<codec::Key> keys(g.n);
@@ -336,26 +339,24 @@ int main() {
         }
         for (size_t per_page : {1, 13, 5000}) check_order(one.graph, per_page);
     }
-    // Searches over coarse codes, which dense vectors have.
+    // With one-bit codes, which dense vectors have.
     for (codec::Element element : {codec::Element::f32, codec::Element::f16, codec::Element::sparse}) {
         const codec::Codec* codec = codec::find(codec::CodecId::sq8, element, codec::Metric::l2);
-        CHECK(codec != nullptr && (coarse_codec(*codec) != nullptr) == (element != codec::Element::sparse));
+        CHECK(codec != nullptr && may_have_bits(*codec) == (element != codec::Element::sparse));
     }
     for (codec::Metric metric : {codec::Metric::l2, codec::Metric::inner_product, codec::Metric::cosine, codec::Metric::l1}) {
         GraphParameters p{kDim, 8, 60, codec::find(codec::CodecId::sq8, codec::Element::f32, metric)};
-        test::context("coarse, metric %d", static_cast<int>(metric));
-        Built one = build(x, p, 1, 0, true);
-        CHECK(one.graph.coarse != nullptr);
+        test::context("one-bit codes, metric %d", static_cast<int>(metric));
+        Built one = build(x, p, 1, 0, true), without = build(x, p, 1);
+        CHECK((one.graph.bits > 0) == (metric != codec::Metric::l1));
         check_rows(one.graph);
-        CHECK(!same(one.graph, build(x, p, 1).graph));
+        CHECK(same(one.graph, without.graph) == (metric == codec::Metric::l1));
         for (size_t threads : {2, 5}) CHECK(same(one.graph, build(x, p, threads, 0, true).graph));
         CHECK(same(one.graph, build(x, p, 3, 77, true).graph));
         if (metric == codec::Metric::inner_product) continue;
-        MemoryGraph by_codes = one.graph;
-        by_codes.coarse = nullptr;
-        if (metric == codec::Metric::l2) check_settled(by_codes);
-        double r = recall(by_codes, 60);
-        CHECK(r > 0.97, "recall %.4f", r);
+        if (metric == codec::Metric::l2) check_settled(one.graph);
+        double r = recall(one.graph, 60), others = recall(without.graph, 60);
+        CHECK(r > 0.97 && r > others - 0.01, "recall %.4f, without %.4f", r, others);
     }
     // Hardly anything.
     GraphParameters p{kDim, 2, 4, codec::find(codec::CodecId::none, codec::Element::f32, codec::Metric::l2)};

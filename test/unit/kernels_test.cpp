@@ -400,6 +400,46 @@ void check_nibbles(const Kernels& k) {
     }
 }
 
+void check_estimates(const Kernels& k, const Kernels& scalar) {
+    constexpr size_t kRows = 11, kHead = sizeof(RowFactors);
+    for (size_t dim : {64u, 128u, 192u, 384u, 1920u}) {
+        const size_t bytes = kHead + dim / 8;
+        Guarded values_memory(dim), row_memory(bytes);
+        auto *values = values_memory.last<uint8_t>(dim), *guarded = row_memory.last<uint8_t>(bytes);
+        std::vector<uint8_t> others((kRows - 1) * bytes + 1);
+        for (size_t n = 0; n <= kRows; n++) {
+            context("%s, estimates of %zu rows of %zu bits", k.name, n, dim);
+            const uint8_t* rows[kRows];
+            float out[kRows + 1], expected[kRows];
+            const RowTerms terms{values, value(unit), value(unit), value(unit), value(unit), value(unit)};
+            for (size_t i = 0; i < dim; i++) values[i] = n == kRows ? 255 : uint8_t(rng.next());
+            double largest = 0;
+            for (size_t r = 0; r < n; r++) {
+                uint8_t* row = r == n / 2 ? guarded : others.data() + 1 + (r < n / 2 ? r : r - 1) * bytes;
+                const RowFactors f{value(unit), value(unit), value(unit), float(rng.next() % (dim + 1))};
+                memcpy(row, &f, sizeof f);
+                uint32_t sum = 0;
+                for (size_t i = 0; i < dim; i++) {
+                    if (i % 8 == 0) row[kHead + i / 8] = n == kRows ? 255 : uint8_t(rng.next());
+                    sum += row[kHead + i / 8] >> i % 8 & 1 ? values[i] : 0u;
+                }
+                rows[r] = row;
+                const double signs = double(terms.a) * sum + double(terms.b) * f.ones - terms.c;
+                expected[r] = float(double(terms.base) + f.add + f.scale * signs + double(terms.less) * f.error);
+                largest = std::max(largest, 3 + std::fabs(double(terms.a)) * sum + double(dim));
+            }
+            out[n] = -77;
+            k.estimate_rows(terms, rows, n, dim, out);
+            CHECK(out[n] == -77);
+            double worst = 0;
+            for (size_t r = 0; r < n; r++) worst = std::max(worst, std::fabs(double(out[r]) - expected[r]));
+            CHECK(worst <= 1e-6 * largest, "%g of %g", worst, largest);
+            scalar.estimate_rows(terms, rows, n, dim, expected);
+            CHECK(memcmp(out, expected, n * sizeof *out) == 0);
+        }
+    }
+}
+
 void check_hadamard(const Kernels& k, const Kernels& scalar) {
     for (size_t n : {64u, 128u, 256u, 512u, 1024u}) {
         context("%s, hadamard of %zu", k.name, n);
@@ -469,6 +509,7 @@ void check_table(const Kernels& k, const Kernels& scalar) {
     }
     check_least(k);
     check_nibbles(k);
+    check_estimates(k, scalar);
     check_sign_bits(k);
     check_hadamard(k, scalar);
     context("%s, conversion", k.name);

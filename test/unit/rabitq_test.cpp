@@ -77,9 +77,10 @@ void fill(Random& r, Kind kind, std::vector<float>& x, double scale) {
     }
 }
 
-// Errors in units of the deviation that the theorem gives: their mean, their own deviation, the share beyond three.
-void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
-    test::context("estimator, dim %u, inner product %d, kind %d, scale %g", dim, inner_product, int(kind), scale);
+// Errors in units of the deviation that the theorem gives: their mean, their own deviation, the share beyond three. Of
+// rows in a block, or one by one.
+void estimator(uint32_t dim, bool inner_product, Kind kind, double scale, bool one_by_one) {
+    test::context("estimator, dim %u, inner product %d, kind %d, scale %g, one by one %d", dim, inner_product, int(kind), scale, one_by_one);
     Random r{dim * 7 + uint64_t(kind)};
     Rotator rotate(dim);
     double sum = 0, sum_sq = 0;
@@ -92,12 +93,17 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
         fill(r, kind, c, scale);
         fill(r, kind, q, scale);
         auto rotated_c = rotate(c);
+        std::vector<uint8_t> singles(codec::kBlockRows * codec::bit_row_bytes(b.bits));
+        const uint8_t* at[codec::kBlockRows];
         for (uint32_t i = 0; i < codec::kBlockRows; i++) {
             fill(r, kind, rows[i], scale);
             auto x = rotate(rows[i]);
             auto f = codec::encode_bits(x.data(), rotated_c.data(), uint32_t(x.size()), b.bits,
                                         inner_product, code.data());
             codec::put_row(b.block, b.bits, i, f, code.data());
+            uint8_t* single = singles.data() + i * codec::bit_row_bytes(b.bits);
+            codec::encode_row(x.data(), rotated_c.data(), uint32_t(x.size()), b.bits, inner_product, single);
+            at[i] = single;
         }
         std::vector<float> v(dim);
         for (uint32_t d = 0; d < dim; d++) v[d] = q[d] - c[d];
@@ -105,7 +111,13 @@ void estimator(uint32_t dim, bool inner_product, Kind kind, double scale) {
         auto query = codec::prepare_bits(rotate(q).data(), b.bits, table.data());
         float estimates[codec::kBlockRows];
         double base = inner_product ? -dot(q, c) : distance * distance;
-        codec::estimate(query, b.block, float(base), 0, estimates);
+        if (one_by_one) {
+            std::vector<uint8_t> values(b.bits);
+            auto terms = codec::prepare_for_rows(rotate(q).data(), b.bits, float(base), 0, values.data());
+            codec::estimate_rows(terms, at, codec::kBlockRows, b.bits, estimates);
+        } else {
+            codec::estimate(query, b.block, float(base), 0, estimates);
+        }
         for (uint32_t i = 0; i < codec::kBlockRows; i++) {
             double truth = -dot(q, rows[i]);
             if (!inner_product) {
@@ -180,15 +192,23 @@ void extremes() {
         Block b(16);
         std::vector<float> x(64, size), c(64, -size), q(64, size);
         x[1] = -size;
+        q[1] = -size;
         std::vector<uint8_t> code(8), table(256);
         for (bool inner_product : {false, true}) {
             auto f = codec::encode_bits(x.data(), c.data(), 64, b.bits, inner_product, code.data());
             for (uint32_t i = 0; i < 32; i++) codec::put_row(b.block, b.bits, i, f, code.data());
             auto query = codec::prepare_bits(q.data(), b.bits, table.data());
             float estimates[32];
+            std::vector<uint8_t> row(codec::bit_row_bytes(b.bits)), values(b.bits);
+            codec::encode_row(x.data(), c.data(), 64, b.bits, inner_product, row.data());
+            const uint8_t* rows[] = {row.data()};
             for (float base : {0.0f, size * size, -size * size}) {
                 codec::estimate(query, b.block, base, 0, estimates);
                 CHECK(std::isfinite(estimates[0]) && std::isfinite(estimates[31]));
+                auto terms = codec::prepare_for_rows(q.data(), b.bits, base, 1, values.data());
+                codec::estimate_rows(terms, rows, 1, b.bits, estimates);
+                CHECK(!(estimates[0] > 0 && std::isinf(estimates[0])), "%g", double(estimates[0]));
+                CHECK(std::isfinite(estimates[0]) || size > 1e14f, "%g", double(estimates[0]));
             }
         }
     }
@@ -199,16 +219,18 @@ void extremes() {
 int main() {
     simd::select(simd::Level::automatic);
     rotations();
-    for (uint32_t dim : {64u, 100u, 384u, 768u, 1536u}) {
-        for (Kind kind : {Kind::gaussian, Kind::few, Kind::offset}) {
-            estimator(dim, false, kind, 1);
-            estimator(dim, true, kind, 1);
+    for (bool one_by_one : {false, true}) {
+        for (uint32_t dim : {64u, 100u, 384u, 768u, 1536u}) {
+            for (Kind kind : {Kind::gaussian, Kind::few, Kind::offset}) {
+                estimator(dim, false, kind, 1, one_by_one);
+                estimator(dim, true, kind, 1, one_by_one);
+            }
+            estimator(dim, false, Kind::gaussian, 1e-6, one_by_one);
+            estimator(dim, true, Kind::gaussian, 1e6, one_by_one);
         }
-        estimator(dim, false, Kind::gaussian, 1e-6);
-        estimator(dim, true, Kind::gaussian, 1e6);
+        estimator(3072, false, Kind::gaussian, 1, one_by_one);  // more dimensions than are coded
+        estimator(3072, true, Kind::few, 1, one_by_one);
     }
-    estimator(3072, false, Kind::gaussian, 1);  // more dimensions than are coded
-    estimator(3072, true, Kind::few, 1);
     size_of_error();
     blocks();
     extremes();
