@@ -166,7 +166,7 @@ simd::RowTerms prepare_for_rows(const float* q, uint32_t bits, float base, float
     float width = range.max - range.min, lo = range.min, step = width / 255;
     memset(values, 0, bits);
     if (!(width * width < kUsualSquare && std::fabs(lo) * width < kUsualSquare && std::fabs(base) < kUsualSquare)) {
-        return {values, -HUGE_VALF, 0, 0, 0, 0};
+        return {values, -HUGE_VALF, 0, 0, 0, 0};  // too large for sums of floats: whatever it is, it may be near
     }
     uint32_t sum = 0;
     if (width > 0x1p-100f) sum = simd::active->quantize_u8(q, bits, lo, 255 / width, 255, values).sum;

@@ -340,8 +340,8 @@ VEXT_INLINE inline void estimate_four(const RowTerms& terms, const uint8_t* cons
     const Four scale = __builtin_shufflevector(add_scale_01, add_scale_23, 2, 3, 6, 7);
     const Four error = __builtin_shufflevector(error_ones_01, error_ones_23, 0, 1, 4, 5);
     const Four ones = __builtin_shufflevector(error_ones_01, error_ones_23, 2, 3, 6, 7);
-    const Four signs = terms.a * __builtin_convertvector(sums, Four) + terms.b * ones - terms.c;
-    const Four estimates = terms.base + add + scale * signs + terms.less * error;
+    const Four signs = terms.per_sum * __builtin_convertvector(sums, Four) + terms.per_one * ones - terms.minus;
+    const Four estimates = terms.base + add + scale * signs + terms.per_error * error;
     memcpy(out, &estimates, sizeof estimates);
 }
 
@@ -366,7 +366,7 @@ typedef int32_t SixteenBits __attribute__((vector_size(64)));
 template <int H, int... I>
 VEXT_INLINE inline void small_level(Sixteen& x, std::integer_sequence<int, I...>) {
     constexpr SixteenBits turned = {(I & H ? INT32_MIN : 0)...};
-    x = __builtin_shufflevector(x, x, (I ^ H)...) + (Sixteen)((SixteenBits)x ^ turned);
+    x = __builtin_shufflevector(x, x, (I ^ H)...) + Sixteen(SixteenBits(x) ^ turned);
 }
 
 VEXT_INLINE inline void small_levels(float* x) {

@@ -51,7 +51,7 @@ struct RowFactors {
 };
 struct RowTerms {
     const uint8_t* values;
-    float base, a, b, c, less;
+    float base, per_sum, per_one, minus, per_error;
 };
 
 // Rows of a packed matrix come in blocks of so many.
@@ -110,8 +110,8 @@ struct Kernels {
     // groups: a multiple of 16.
     void (*sum_nibbles)(const uint8_t* bits, const uint8_t* table, size_t groups, uint32_t* sums) noexcept;
 
-    // 1-bit codes one by one, each behind its factors: out[r] = base + add + scale * (a * sum + b * ones - c) +
-    // less * error, where sum is of the values[i] whose bit i is set. dim: a multiple of 64.
+    // 1-bit codes one by one, each behind its factors: out[r] = base + add + scale * (per_sum * sum + per_one * ones -
+    // minus) + per_error * error, where sum is of the values[i] whose bit i is set. dim: a multiple of 64.
     void (*estimate_rows)(const RowTerms& terms, const uint8_t* const* rows, size_t n, size_t dim, float* out) noexcept;
 
     // Bit i of the code: x[i] > c[i]; s is 1 there, else -1. The code, and sums over s, are of the first `bits`

@@ -155,8 +155,8 @@ void estimate_rows(const RowTerms& terms, const uint8_t* const* rows, size_t n, 
         const uint8_t* bits = rows[r] + sizeof f;
         uint32_t sum = 0;
         for (size_t i = 0; i < dim; i++) sum += bits[i / 8] >> i % 8 & 1 ? terms.values[i] : 0;
-        const float signs = terms.a * float(int32_t(sum)) + terms.b * f.ones - terms.c;
-        out[r] = terms.base + f.add + f.scale * signs + terms.less * f.error;
+        const float signs = terms.per_sum * float(int32_t(sum)) + terms.per_one * f.ones - terms.minus;
+        out[r] = terms.base + f.add + f.scale * signs + terms.per_error * f.error;
     }
 }
 

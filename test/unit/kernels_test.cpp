@@ -424,9 +424,9 @@ void check_estimates(const Kernels& k, const Kernels& scalar) {
                     sum += row[kHead + i / 8] >> i % 8 & 1 ? values[i] : 0u;
                 }
                 rows[r] = row;
-                const double signs = double(terms.a) * sum + double(terms.b) * f.ones - terms.c;
-                expected[r] = float(double(terms.base) + f.add + f.scale * signs + double(terms.less) * f.error);
-                largest = std::max(largest, 3 + std::fabs(double(terms.a)) * sum + double(dim));
+                const double signs = double(terms.per_sum) * sum + double(terms.per_one) * f.ones - terms.minus;
+                expected[r] = float(double(terms.base) + f.add + f.scale * signs + double(terms.per_error) * f.error);
+                largest = std::max(largest, 3 + std::fabs(double(terms.per_sum)) * sum + double(dim));
             }
             out[n] = -77;
             k.estimate_rows(terms, rows, n, dim, out);
