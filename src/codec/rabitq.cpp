@@ -148,7 +148,6 @@ void estimate(const BitQuery& query, const BitBlock* block, float base, float sl
 }
 
 void encode_row(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, uint8_t* row) {
-    memset(row, 0, bit_row_bytes(bits));
     uint8_t* code = row + sizeof(simd::RowFactors);
     SignFactors f = encode_signs(x, c, dims, bits, inner_product, code);
     simd::RowFactors factors{-HUGE_VALF, 0, 0, 0};
@@ -164,12 +163,15 @@ void encode_row(const float* x, const float* c, uint32_t dims, uint32_t bits, bo
 simd::RowTerms prepare_for_rows(const float* q, uint32_t bits, float base, float slack, uint8_t* values) {
     simd::MinMax range = simd::active->min_max_f32(q, bits);
     float width = range.max - range.min, lo = range.min, step = width / 255;
-    memset(values, 0, bits);
-    if (!(width * width < kUsualSquare && std::fabs(lo) * width < kUsualSquare && std::fabs(base) < kUsualSquare)) {
-        return {values, -HUGE_VALF, 0, 0, 0, 0};  // too large for sums of floats: whatever it is, it may be near
-    }
+    bool usual = width * width < kUsualSquare && std::fabs(lo) * width < kUsualSquare && std::fabs(base) < kUsualSquare;
     uint32_t sum = 0;
-    if (width > 0x1p-100f) sum = simd::active->quantize_u8(q, bits, lo, 255 / width, 255, values).sum;
+    if (usual && width > 0x1p-100f) {
+        sum = simd::active->quantize_u8(q, bits, lo, 255 / width, 255, values).sum;
+    } else {
+        memset(values, 0, bits);
+    }
+    // Too large for sums of floats: whatever it is, it may be near.
+    if (!usual) return {values, -HUGE_VALF, 0, 0, 0, 0};
     float total = static_cast<float>(bits) * lo + step * static_cast<float>(sum);
     return {values, base, 2 * step, 2 * lo, total, -slack};
 }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/prefetch.h"
 #include "simd/kernels.h"
 
 namespace vext::codec {
@@ -67,7 +68,9 @@ void estimate(const BitQuery& query, const BitBlock* block, float base, float sl
 float deviation(const BitBlock* block, uint32_t row);
 
 // A row by itself: its factors, then bits / 8 bytes of code, in whole cache lines, with which it should begin.
-inline size_t bit_row_bytes(uint32_t bits) { return (sizeof(simd::RowFactors) + bits / 8 + 63) / 64 * 64; }
+inline size_t bit_row_bytes(uint32_t bits) {
+    return (sizeof(simd::RowFactors) + bits / 8 + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
 
 // As encode_bits().
 void encode_row(const float* x, const float* c, uint32_t dims, uint32_t bits, bool inner_product, uint8_t* row);

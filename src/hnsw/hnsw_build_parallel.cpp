@@ -62,7 +62,7 @@ MemoryGraph view_of(const SharedBuild& shared, dsm_segment* segment) {
     graph.set_strides(shared.with_bits);
     graph.batch_count = shared.batch_count;
     graph.upper_words = shared.upper_words;
-    graph.place(static_cast<char*>(dsm_segment_address(segment)), nullptr);
+    graph.place(Placer{static_cast<char*>(dsm_segment_address(segment))}, nullptr);
     return graph;
 }
 
@@ -113,7 +113,7 @@ size_t measure(const BuildRows& rows, MemoryGraph* graph) {
     constexpr uint32 kWide = 320;
     auto measured = [&](bool with_bits) {
         graph->measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size(), with_bits);
-        return graph->place(nullptr, nullptr);
+        return graph->place(Placer{nullptr}, nullptr);
     };
     size_t bytes = measured(rows.p.dim >= kWide);
     if (graph->bits == 0 || bytes <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
@@ -134,12 +134,11 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
     }
     bool move = built.shared != nullptr || file != nullptr;
     uint8* codes_stay = move ? nullptr : rows.codes.data();
-    size_t placed = graph.place(nullptr, codes_stay);
-    void* base = built.shared != nullptr ? dsm_segment_address(built.shared)
-                                         : MemoryContextAllocHuge(context, placed + Placer::kAlignment);
-    base = reinterpret_cast<char*>(TYPEALIGN(Placer::kAlignment, base));
-    prefer_huge_pages(whole_huge_pages(base, placed));
-    graph.place(static_cast<char*>(base), codes_stay);
+    size_t placed = graph.place(Placer{nullptr}, codes_stay);
+    void* memory = built.shared != nullptr ? dsm_segment_address(built.shared)
+                                           : MemoryContextAllocHuge(context, placed + Placer::kAlignment);
+    graph.place(Placer::aligned(memory), codes_stay);
+    prefer_huge_pages(whole_huge_pages(graph.batches, placed));
     if (file != nullptr) {
         in_pieces(code_bytes, [&](size_t at, size_t n) { pg::read_exact(file, graph.codes + at, n); });
         BufFileClose(file);

@@ -23,6 +23,7 @@ static_assert(NearestKeys::kMost == kCalibratedRows);
 inline constexpr uint32 kWidths[format::kCalibrationSteps] = {10, 15, 23, 34, 51, 76, 114, 171, 256, 384, 577, 865};
 // The width whose findings stand for the nearest, of samples that are not compared with all nodes.
 inline constexpr int kReference = 6;
+static_assert(kWidths[kReference] >= GrowthCounts::kFar);  // these searches say how distances grow
 
 // How many of the nearest searches have found at each width.
 struct FoundCounts {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/placer.h"
 #include "codec/rabitq.h"
 #include "codec/rotation.h"
 #include "hnsw/hnsw_graph.h"
@@ -58,7 +59,7 @@ struct MemoryGraph {
     uint64_t upper_words;
 
     uint8_t* codes;
-    uint8_t* bit_codes;  // codec::BitRow
+    uint8_t* bit_codes;  // as codec::encode_row() writes them
     float* center;       // of these, rotated
     uint64_t* starts;  // of the codes, where they differ in size
     uint8_t* levels;
@@ -113,31 +114,25 @@ struct MemoryGraph {
         return std::min(nodes - done, std::max<size_t>(1, done / kShare));
     }
 
-    // Lays the arrays out in one piece of memory, which may be nullptr to learn its size; codes may be elsewhere.
-    size_t place(char* base, uint8_t* codes_elsewhere) {
-        size_t at = 0;
-        auto next = [&](auto*& array, size_t count) {
-            at = (at + 63) / 64 * 64;
-            array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(reinterpret_cast<uintptr_t>(base) + at);
-            at += count * sizeof(*array);
-        };
-        next(batches, batch_count + 1);
-        next(claims, batch_count + 2);
-        next(upper, n);
-        next(order, n);
-        next(levels, n);
-        next(suspects, n);
-        next(starts, codes_vary() ? n : 0);
-        next(upper_links, upper_words);
-        next(links0, n * p.row_width(0));
-        next(bit_codes, n * bit_stride);
-        next(center, bits > 0 ? codec::rotated_dims(p.dim) : 0);
+    // Lays the arrays out, `batches` first; codes may be elsewhere. Gives the bytes that they take.
+    size_t place(Placer memory, uint8_t* codes_elsewhere) {
+        memory.next(batches, batch_count + 1);
+        memory.next(claims, batch_count + 2);
+        memory.next(upper, n);
+        memory.next(order, n);
+        memory.next(levels, n);
+        memory.next(suspects, n);
+        memory.next(starts, codes_vary() ? n : 0);
+        memory.next(upper_links, upper_words);
+        memory.next(links0, n * p.row_width(0));
+        memory.next(bit_codes, n * bit_stride);
+        memory.next(center, bits > 0 ? codec::rotated_dims(p.dim) : 0);
         if (codes_elsewhere == nullptr) {
-            next(codes, code_bytes);
+            memory.next(codes, code_bytes);
         } else {
             codes = codes_elsewhere;
         }
-        return at;
+        return memory.used();
     }
 
     // What a node takes in memory, for planning against a limit.

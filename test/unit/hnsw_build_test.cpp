@@ -68,9 +68,8 @@ Built build(const std::vector<float>& x, const GraphParameters& p, size_t thread
     std::vector<uint8_t> levels(n);
     for (size_t i = 0; i < n; i++) levels[i] = static_cast<uint8_t>(level_of_nth(i, p.m));
     b.graph.measure(p, levels.data(), n, n * p.codec->bytes(kDim), with_bits);
-    b.memory.assign(b.graph.place(nullptr, nullptr) + 64, static_cast<char>(0xEE));
-    auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(b.memory.data()) + 63) / 64 * 64);
-    b.graph.place(base, nullptr);
+    b.memory.assign(b.graph.place(Placer{nullptr}, nullptr) + Placer::kAlignment, static_cast<char>(0xEE));
+    b.graph.place(Placer::aligned(b.memory.data()), nullptr);
     std::copy(levels.begin(), levels.end(), b.graph.levels);
     std::vector<float> scratch(kDim);
     for (size_t i = 0; i < n; i++) {
