@@ -107,7 +107,7 @@ private:
     // The code of the nearest node that a sample's node is linked to.
     bool nearest_linked(const Sample& s, uint8* code) {
         SlotNumber links[kMaxLinks];
-        size_t n = store_.links(s.node, 0, links);
+        size_t n = store_.read_links(s.node, 0, links);
         store_.set_query(s.code, *index_.codec);
         bool known = false;
         codec::Key least{};

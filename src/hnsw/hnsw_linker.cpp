@@ -144,7 +144,7 @@ size_t HnswLinker::planned_links(SlotNumber node, SlotNumber* out) {
         memcpy(out, change.links, change.count * sizeof(SlotNumber));
         return change.count;
     }
-    return store_.links(node, 0, out);
+    return store_.read_links(node, 0, out);
 }
 
 // Notes where the rows of level 0 of some nodes lead: what can be reached from them in one step.
@@ -247,7 +247,7 @@ bool HnswLinker::plan_edge(SlotNumber from, int level, SlotNumber to, Mode mode,
 
     size_t drops = drops_.size();
     SlotNumber* seen = change->seen;
-    size_t n = change->seen_count = store_.links(from, level, seen);
+    size_t n = change->seen_count = store_.read_links(from, level, seen);
     *outcome = Outcome::added;
     if (std::find(seen, seen + n, to) != seen + n) return false;
     SlotNumber links[kMaxLinks + 1];
@@ -287,7 +287,7 @@ void HnswLinker::plan_edges(const SlotNumber* from, const size_t* todo, size_t n
     own_planned_ = level == 0 && store_.find_row(to, 0, &own.row);
     planned_ = own_planned_;
     if (own_planned_) {
-        own.count = own.seen_count = store_.links(to, 0, own.seen);
+        own.count = own.seen_count = store_.read_links(to, 0, own.seen);
         memcpy(own.links, own.seen, own.count * sizeof(SlotNumber));
     }
     for (size_t i = 0; i < n; i++) {
@@ -320,7 +320,7 @@ void HnswLinker::drop_links(SlotNumber from, int level, const SlotNumber* nodes,
     do {
         CHECK_FOR_INTERRUPTS();
         if (!store_.find_row(from, level, &change.row)) return;
-        change.seen_count = store_.links(from, level, change.seen);
+        change.seen_count = store_.read_links(from, level, change.seen);
         SlotNumber* end = std::copy_if(change.seen, change.seen + change.seen_count, change.links,
                                        [&](SlotNumber x) { return std::find(nodes, nodes + n, x) == nodes + n; });
         change.count = end - change.links;
@@ -355,7 +355,7 @@ void HnswLinker::change_edges(const SlotNumber* from, size_t n, int level, SlotN
 
 bool HnswLinker::leads(SlotNumber from, SlotNumber to) {
     SlotNumber row[kMaxLinks];
-    size_t n = store_.links(from, 0, row);
+    size_t n = store_.read_links(from, 0, row);
     return std::find(row, row + n, to) != row + n;
 }
 

@@ -147,7 +147,7 @@ bool next_page_of_nodes(Scan& s) {
         for (uint32 i = page::first_entry(nodes); i < nodes.per_page; i = page::next_entry(pin.page(), nodes, i)) {
             const HnswNode* node = node_at(s.index, pin.page(), i);
             if (!is_live(node)) continue;
-            Result result{NAN, nodes.number(s.next_block, i), true, node->generation, node->tid, node->posting,
+            Result result{NAN, nodes.number(s.next_block, i), true, true, node->generation, node->tid, node->posting,
                           InvalidBuffer};
             if (!s.store.passes(node)) ItemPointerSetInvalid(&result.tid);
             s.results.push_back(result);
@@ -286,6 +286,7 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
+    s.ahead.hand_over(scan, s.rows[s.next_row]);
     index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
                       s.distance_known ? s.run.distance : s.current.bound);
     return true;

@@ -20,7 +20,8 @@ namespace vext::hnsw {
 struct Result {
     float bound = HUGE_VALF;
     SlotNumber node = format::kNoSlot;
-    bool read = false;  // else the bound is not certain, and what follows not known
+    bool certain = false;  // the bound
+    bool read = false;     // else what follows is not known
     uint32 generation = 0;
     ItemPointerData tid{};  // invalid when only postings are left, or none
     SlotNumber posting = format::kNoSlot;

@@ -67,7 +67,7 @@ void stop(Scan& s, const index::ScanLimit& limit) {
 // The bound of a scored node, whether its page has stayed in memory or not. False: it is gone.
 bool find_bound(Scan& s, const Candidate& c, Result* r) {
     r->node = c.node;
-    return s.store.glimpse_bound(c, &r->bound) || read_result(s, *r);
+    return s.store.glimpse_bound(c, &r->bound, &r->certain) || read_result(s, *r);
 }
 
 bool add_result(Scan& s, const Candidate& c) {
@@ -191,8 +191,8 @@ size_t under_filter(double rows, size_t ef_search) {
 bool read_result(Scan& s, Result& r) {
     HnswStore::Found f;
     r.read = true;
-    if (!s.store.read_result(r.node, &f)) return false;
-    r.bound = std::min(r.bound, f.bound);
+    if (!s.store.read_result(r.node, !r.certain, &f)) return false;
+    if (!r.certain) r.bound = std::min(r.bound, f.bound);
     r.generation = f.generation;
     r.tid = f.tid;
     r.posting = f.posting;

@@ -11,7 +11,7 @@ using format::kNoSlot;
 void HnswStore::prefetch_links(SlotNumber number, int level) {
     const SlotShape& nodes = index_.layout.nodes;
     if (level != 0 || !index_.layout.links_inline) return;
-    reader_.prefetch_pin(nodes.block(number));
+    may_glimpse_links() ? reader_.prefetch_look(nodes.block(number)) : reader_.prefetch_pin(nodes.block(number));
     const char* page = reader_.guess(nodes.block(number));
     if (page == nullptr) return;
     const char* slot = page + nodes.begin() + nodes.slot(number) * nodes.slot_bytes;
@@ -45,14 +45,24 @@ bool HnswStore::score_one(const uint8* code, SlotNumber number, codec::Key* key)
     return true;
 }
 
-bool HnswStore::glimpse_bound(const Candidate& c, float* bound) {
-    const uint8* code = glimpse(guess_node(c.node), c.node);
+bool HnswStore::glimpse_bound(const Candidate& c, float* bound, bool* certain) {
+    const HnswNode* node = guess_node(c.node);
+    if (node == nullptr) return false;
+    BlockNumber block = index_.layout.nodes.block(c.node);
+    bool held = !lock_codes_ && reader_.holds(block);
+    pg_read_barrier();
+    const uint8* code = glimpse(node, c.node);
     if (code == nullptr) return false;
-    *bound = bound_of(code, [&] { return c.key; });
+    *bound = bound_of(code, [&] {
+        held = false;  // maybe not when the key was computed
+        return c.key;
+    });
+    pg_read_barrier();
+    *certain = held && reader_.holds(block);
     return true;
 }
 
-bool HnswStore::read_result(SlotNumber number, Found* found) {
+bool HnswStore::read_result(SlotNumber number, bool bounded, Found* found) {
     const SlotShape& nodes = index_.layout.nodes;
     uint32 slot = nodes.slot(number);
     pg::Pin pin{reader_.pin(nodes.block(number), nodes)};
@@ -63,7 +73,7 @@ bool HnswStore::read_result(SlotNumber number, Found* found) {
     found->tid = node->tid;
     if (!passes(node)) ItemPointerSetInvalid(&found->tid);
     if (!ItemPointerIsValid(&found->tid) && node->posting == kNoSlot) return false;
-    found->bound = bound_of(code, [&] { return key_of(code); });
+    if (bounded) found->bound = bound_of(code, [&] { return key_of(code); });
     found->generation = node->generation;
     found->posting = node->posting;
     return true;
@@ -267,8 +277,42 @@ LinkView HnswStore::view_row(Page page, const LinkRow& row) {
     return view;
 }
 
-size_t HnswStore::links(SlotNumber node, int level, uint32* out) {
-    followed_++;
+// A pin and a lock cost more than what they are for, and what all searches go by would pass from processor to processor for
+// them. Where pages leave memory pins say which are in use.
+bool HnswStore::may_glimpse_links() { return !lock_codes_ && !index_.layout.nodes.runs && !reader_.moves(); }
+
+bool HnswStore::glimpse_links(SlotNumber number, int level, uint32* out, size_t* n) {
+    if (!may_glimpse_links()) return false;
+    const HnswLayout& layout = index_.layout;
+    size_t most = index_.max_links(level);
+    auto copy = [&](const uint16& count, const SlotNumber* links) {
+        *n = *const_cast<const volatile uint16*>(&count);
+        if (*n <= most) memcpy(out, links, *n * sizeof(SlotNumber));
+        return *n <= most;
+    };
+    bool here = level == 0 && layout.links_inline, copied = false;
+    SlotNumber at = kNoSlot;
+    bool sound = reader_.look(layout.nodes.block(number), layout.nodes, [&](const char* page) {
+        auto* node = node_at(index_, const_cast<char*>(page), layout.nodes.slot(number));
+        if (here) {
+            copied = copy(node->link_count, inline_links(index_, node));
+        } else {
+            at = level == 0 ? *inline_links(index_, node) : node->upper;
+        }
+    });
+    const SlotShape& shape = level == 0 ? layout.base_links : layout.upper_links;
+    for (int l = std::min(level, 1); sound && !here && at != kNoSlot && l <= level; l++) {
+        sound = reader_.look(shape.block(at), shape, [&](const char* page) {
+            auto* row = reinterpret_cast<const HnswLinks*>(page::slot_at(const_cast<char*>(page), shape, shape.slot(at)));
+            bool ours = row->flags != 0 && row->node == number && row->level == l;
+            at = ours ? row->above : kNoSlot;
+            copied = ours && l == level && copy(row->count, reinterpret_cast<const SlotNumber*>(row + 1));
+        });
+    }
+    return sound && copied;
+}
+
+size_t HnswStore::read_links(SlotNumber node, int level, uint32* out) {
     LinkRow row;
     if (!find_row(node, level, &row)) return 0;
     pg::Pin pin{reader_.pin(row.block, *row.shape)};

@@ -91,7 +91,13 @@ public:
         return std::sqrt(std::max<double>(-key, 0));
     }
 
-    size_t links(SlotNumber node, int level, uint32* out);
+    // For searches: where it can be seen without a pin, as somebody who changes it may leave it for a moment.
+    size_t links(SlotNumber node, int level, uint32* out) {
+        followed_++;
+        size_t n;
+        return glimpse_links(node, level, out, &n) ? n : read_links(node, level, out);
+    }
+    size_t read_links(SlotNumber node, int level, uint32* out);
     void prefetch_links(SlotNumber node, int level);
     void check_interrupts() { CHECK_FOR_INTERRUPTS(); }
 
@@ -106,12 +112,14 @@ public:
         }
     }
 
-    // What bound a scored node probably has, without a pin. False: that cannot be seen so.
-    bool glimpse_bound(const Candidate& c, float* bound);
+    // What bound a scored node probably has, without a pin; `certain`: has, since its page was there all the while. False:
+    // that cannot be seen so.
+    bool glimpse_bound(const Candidate& c, float* bound, bool* certain);
     // What a code of this key would be bounded by that lost nothing.
     float estimate(codec::Key key) const { return index_.codec->lower_bound(query_, key, 0); }
 
-    // A node as the result of a search: its bound, its rows. The one in the node is given if it passes the filter.
+    // A node as the result of a search: its bound, if it is asked for, its rows. The one in the node is given if it passes the
+    // filter.
     struct Found {
         float bound;
         uint32 generation;
@@ -119,7 +127,7 @@ public:
         SlotNumber posting;
     };
     // False: the node is not live (any more), or has no row that may pass.
-    bool read_result(SlotNumber number, Found* found);
+    bool read_result(SlotNumber number, bool bounded, Found* found);
     bool in_recovery() const { return lock_codes_; }
 
     // Calls use(node header, code) with the page pinned. A code does not change while a search that may have seen
@@ -161,6 +169,8 @@ private:
         return may_pass_locked(number);
     }
     bool may_pass_locked(SlotNumber number);
+    bool may_glimpse_links();
+    bool glimpse_links(SlotNumber number, int level, uint32* out, size_t* n);
     bool chain_passes(SlotNumber chunk, SlotNumber node);
     bool surely_fails(const format::HnswNode* guessed, SlotNumber number);
     size_t test_page(const char* page, BlockNumber block, ArenaVec<uint32>* passing);

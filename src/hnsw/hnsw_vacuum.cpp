@@ -66,7 +66,7 @@ struct PageGraph {
     Pool<ArenaVec> pool;
     uint8* code;
 
-    size_t links(SlotNumber node, SlotNumber* out) { return v.store.links(node, 0, out); }
+    size_t links(SlotNumber node, SlotNumber* out) { return v.store.read_links(node, 0, out); }
     size_t max_links() const { return v.index.max_links(0); }
     void check_interrupts() { pg::vacuum_delay(); }
 

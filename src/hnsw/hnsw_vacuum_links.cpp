@@ -112,7 +112,7 @@ bool Repair::read_row(const Row& row, RowChange* change) {
         if (live) memcpy(code_, there, v.index.code_size(there));
     });
     if (!live || !v.store.find_row(row.owner, row.level, &change->row)) return false;
-    change->seen_count = v.store.links(row.owner, row.level, change->seen);
+    change->seen_count = v.store.read_links(row.owner, row.level, change->seen);
     return true;
 }
 
@@ -134,7 +134,7 @@ void Repair::gather(const Row& row, const RowChange& change) {
         if (v.candidates.size() >= kMaxCandidates) break;
         if (i >= first_hop && v.candidates.size() >= v.index.max_links(row.level)) break;
         if (v.lists.size() >= 4 * kMaxCandidates) break;
-        size_t count = v.store.links(v.lists[i], row.level, next);
+        size_t count = v.store.read_links(v.lists[i], row.level, next);
         for (size_t j = 0; j < count; j++) add(next[j]);
     }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "index/access_method.h"
 #include "page/page_reader.h"
@@ -10,6 +11,9 @@ namespace vext::index {
 namespace {
 
 constexpr uint32 kMostOfARow = 2048;  // wider values are out of line
+
+// Of a larger table the first so many blocks (8 GB) have hints: each backend takes 8 bytes for one.
+constexpr BlockNumber kMostHints = 1 << 20;
 
 const char* line_pointer(Buffer buffer, const ItemPointerData& tid) {
     return page::unpinned(buffer) + SizeOfPageHeaderData +
@@ -22,13 +26,18 @@ bool may_be_row(const ItemPointerData& tid) {
 
 }  // namespace
 
-HeapAhead::HeapAhead(Relation heap) : heap_(heap) {
-    if (heap_ != nullptr && heap_->rd_tableam != GetHeapamTableAmRoutine()) heap_ = nullptr;
+HeapAhead::HeapAhead(Relation heap) {
+    if (heap != nullptr && heap->rd_tableam == GetHeapamTableAmRoutine()) hints_.emplace(heap);
 }
 
-Buffer HeapAhead::announce(const ItemPointerData& tid) const {
-    if (heap_ == nullptr || !may_be_row(tid)) return InvalidBuffer;
-    Buffer buffer = PrefetchBuffer(heap_, MAIN_FORKNUM, ItemPointerGetBlockNumberNoCheck(&tid)).recent_buffer;
+Buffer HeapAhead::announce(const ItemPointerData& tid) {
+    if (!hints_ || !may_be_row(tid)) return InvalidBuffer;
+    BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
+    Buffer buffer = hints_->moved() ? InvalidBuffer : hints_->of(block).buffer;
+    if (buffer == InvalidBuffer) {
+        buffer = PrefetchBuffer(hints_->rel(), MAIN_FORKNUM, block).recent_buffer;
+        if (buffer > InvalidBuffer && block < kMostHints) hints_->to_note(block).buffer = buffer;
+    }
 #ifndef USE_VALGRIND  // which is told that nobody may look at unpinned pages
     if (buffer > InvalidBuffer) {
         page::prefetch_pin(buffer);
@@ -38,6 +47,24 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) const {
     }
 #endif
     return InvalidBuffer;
+}
+
+void HeapAhead::hand_over(IndexScanDesc scan, const ItemPointerData& tid) {
+    if (!hints_ || scan->xs_heapfetch == nullptr || hints_->moved()) return;
+    BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
+    Buffer buffer = hints_->of(block).buffer;
+    auto* fetch = reinterpret_cast<IndexFetchHeapData*>(scan->xs_heapfetch);
+    if (buffer == InvalidBuffer || fetch->xs_cbuf == buffer) return;
+    if (!hints_->pin(block, buffer)) {
+        if (!hints_->holds(buffer, block)) hints_->note_moved();
+        return;
+    }
+    std::swap(fetch->xs_cbuf, buffer);
+    if (buffer != InvalidBuffer) ReleaseBuffer(buffer);
+    // As heapam does with a page that it has looked up.
+    pgstat_count_buffer_read(hints_->rel());
+    pgstat_count_buffer_hit(hints_->rel());
+    heap_page_prune_opt(hints_->rel(), fetch->xs_cbuf);
 }
 
 void HeapAhead::touch(Buffer buffer, const ItemPointerData& tid) const {

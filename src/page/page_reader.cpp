@@ -7,73 +7,18 @@
 
 namespace vext::page {
 
-uint64 hint_epoch = 1;
-
-namespace {
-
-// ReadRecentBuffer does not raise the usage count: every so often a plain ReadBuffer does, or pages that are
-// used all the time would look cold to the clock sweep.
-constexpr uint32 kTouchEvery = 32;
-
-// Hints of files that are gone stay until this many have gathered; then all are dropped.
-constexpr long kMaxFiles = 256;
-
-MemoryContext hint_context = nullptr;
-HTAB* hint_table = nullptr;
-
-void drop_hints() {
-    hint_table = nullptr;
-    hint_epoch++;
-    if (hint_context == nullptr) {
-        hint_context = AllocSetContextCreate(TopMemoryContext, "vectorext buffer hints", ALLOCSET_DEFAULT_SIZES);
-    } else {
-        MemoryContextReset(hint_context);
-    }
-    HASHCTL info{};
-    info.keysize = sizeof(pg::FileLocator);
-    info.entrysize = sizeof(BufferHints);
-    info.hcxt = hint_context;
-    hint_table = hash_create("vectorext buffer hints", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-void enlarge(BufferHints* hints, BlockNumber wanted) {
-    size_t bytes = static_cast<size_t>(wanted) * sizeof(BufferHints::Hint);
-    hints->hints = static_cast<BufferHints::Hint*>(hints->hints == nullptr ? MemoryContextAllocHuge(hint_context, bytes)
-                                                                           : repalloc_huge(hints->hints, bytes));
-    std::fill(hints->hints + hints->count, hints->hints + wanted, BufferHints::Hint{InvalidBuffer, 0});
-    hints->count = wanted;
-}
-
-}  // namespace
-
-PageReader::PageReader(Relation index) : index_(index) { find_hints(); }
-
-void PageReader::find_hints() {
-    if (hint_table == nullptr || hash_get_num_entries(hint_table) >= kMaxFiles) drop_hints();
-    pg::FileLocator file = pg::file_locator(index_);
-    bool found;
-    hints_ = static_cast<BufferHints*>(hash_search(hint_table, &file, HASH_ENTER, &found));
-    if (!found) {
-        hints_->hints = nullptr;
-        hints_->count = 0;
-        hints_->moved = false;
-    }
-    epoch_ = hint_epoch;
-}
-
 Buffer PageReader::pin(BlockNumber block, const SlotShape& shape) {
-    BufferHints::Hint hint = hint_of(block);
-    if (hint.buffer != InvalidBuffer && hint.kind == static_cast<uint32>(shape.kind) && ++touches_ % kTouchEvery != 0 &&
-        ReadRecentBuffer(pg::file_locator(index_), MAIN_FORKNUM, block, hint.buffer)) {
+    BufferHints::Hint hint = hints_.of(block);
+    if (hint.buffer != InvalidBuffer && hint.kind == static_cast<uint32>(shape.kind) && hints_.pin(block, hint.buffer)) {
         return hint.buffer;
     }
     return pin_slowly(block, shape);
 }
 
 Buffer PageReader::pin_if(BlockNumber block, const SlotShape& shape) {
-    if (hint_of(block).kind != static_cast<uint32>(shape.kind)) {
+    if (hints_.of(block).kind != static_cast<uint32>(shape.kind)) {
         if (!exists(block)) return InvalidBuffer;
-        pg::Pin page{ReadBuffer(index_, block)};
+        pg::Pin page{ReadBuffer(index(), block)};
         pg::ContentLock lock{page.buffer(), BUFFER_LOCK_SHARE};  // somebody may be making the page
         if (!has_kind(page.page(), shape.kind)) return InvalidBuffer;
     }
@@ -81,19 +26,13 @@ Buffer PageReader::pin_if(BlockNumber block, const SlotShape& shape) {
 }
 
 bool PageReader::exists(BlockNumber block) {
-    if (block >= block_count_) block_count_ = RelationGetNumberOfBlocks(index_);
+    if (block >= block_count_) block_count_ = RelationGetNumberOfBlocks(index());
     return block < block_count_;
-}
-
-BufferHints::Hint& PageReader::hint_for(BlockNumber block) {
-    if (epoch_ != hint_epoch) find_hints();
-    if (block >= hints_->count) enlarge(hints_, block_count_ + block_count_ / 8 + 16);
-    return hints_->hints[block];
 }
 
 // A page of that shape is in that buffer.
 void PageReader::note(BufferHints::Hint* hint, Buffer buffer, const SlotShape& shape) {
-    hints_->moved |= hint->buffer > InvalidBuffer && hint->buffer != buffer;
+    if (hint->buffer > InvalidBuffer && hint->buffer != buffer) hints_.note_moved();
     *hint = {buffer, static_cast<uint32>(shape.kind)};
 }
 
@@ -143,15 +82,15 @@ void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
             stays && !streams};
     if (!streams) {
         for (BlockNumber block; (block = far.take()) != InvalidBlockNumber;) {
-            PrefetchBuffer(index_, MAIN_FORKNUM, block);
-            hint_for(block) = {InvalidBuffer, kAsked};
+            PrefetchBuffer(index(), MAIN_FORKNUM, block);
+            hints_.to_note(block) = {InvalidBuffer, kAsked};
         }
         return;
     }
-    pg::BlockStream stream{index_, pg::BlockStream::For::search, nullptr, Far::take, &far};
+    pg::BlockStream stream{index(), pg::BlockStream::For::search, nullptr, Far::take, &far};
     for (Buffer buffer; (buffer = stream.next()) != InvalidBuffer; ReleaseBuffer(buffer)) {
         CHECK_FOR_INTERRUPTS();
-        BufferHints::Hint& hint = hint_for(BufferGetBlockNumber(buffer));
+        BufferHints::Hint& hint = hints_.to_note(BufferGetBlockNumber(buffer));
         // What is wrong with a page, whoever pins it says.
         bool sound = what_is_wrong(BufferGetPage(buffer), shape) == nullptr;
         if (sound) note(&hint, buffer, shape);
@@ -160,12 +99,12 @@ void PageReader::bring(BlockNumber* blocks, size_t n, const SlotShape& shape) {
 }
 
 Buffer PageReader::pin_slowly(BlockNumber block, const SlotShape& shape) {
-    if (!exists(block)) check_exists(index_, block);
-    BufferHints::Hint& hint = hint_for(block);
-    Buffer buffer = ReadBuffer(index_, block);
+    if (!exists(block)) check_exists(index(), block);
+    BufferHints::Hint& hint = hints_.to_note(block);
+    Buffer buffer = ReadBuffer(index(), block);
     // Where this backend saw the block before, it has validated it; looking again would cost a cache miss.
     if (buffer != hint.buffer || hint.kind != static_cast<uint32>(shape.kind)) {
-        check_page(index_, block, BufferGetPage(buffer), shape);
+        check_page(index(), block, BufferGetPage(buffer), shape);
     }
     note(&hint, buffer, shape);
     return buffer;

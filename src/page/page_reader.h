@@ -1,10 +1,11 @@
-// Reading slot pages of one index quickly: each backend remembers in which buffer it last saw a block, so that a
-// lookup needs no shared hash table (ReadRecentBuffer). A page is validated when a backend looks it up the first time.
+// Reading slot pages of one index quickly, by hints where they are. A page is validated when a backend looks it up the
+// first time.
 #pragma once
 
 #include "pg/postgres.h"
 
 #include "base/prefetch.h"
+#include "page/buffer_hints.h"
 #include "page/slot_page.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -36,25 +37,14 @@ inline const char* unpinned(Buffer buffer) {
     return page;
 }
 
-// The buffers in which this backend last saw the blocks of one relation file.
-struct BufferHints {
-    pg::FileLocator file;  // hash key
-    struct Hint {
-        Buffer buffer;
-        uint32 kind;  // PageKind that the page was found to be; without a buffer: 0, or it was asked for
-    };
-    Hint* hints;
-    BlockNumber count;
-    bool moved;  // a block was found in another buffer than before: there are too few for all
-};
-// The kind of a block that was asked for, and not pinned since.
+// Of a block of an index. Its hint's kind is the PageKind that the page was found to be; without a buffer it is 0, or says
+// that the block was asked for, and not pinned since.
 inline constexpr uint32 kAsked = 0xFFFFFFFF;
-extern uint64 hint_epoch;  // changes when all hints were dropped
 
 class PageReader {
 public:
     // The relation must stay open as long as the reader.
-    explicit PageReader(Relation index);
+    explicit PageReader(Relation index) : hints_(index) {}
 
     // Pins the page of a block, which must be of the shape's kind. ERROR: the index is corrupted.
     Buffer pin(BlockNumber block, const SlotShape& shape);
@@ -64,35 +54,42 @@ public:
     // Where the block probably is in memory, or nullptr. Without a pin it may be another page at any moment: good for
     // prefetching, and for reading what may be wrong.
     const char* guess(BlockNumber block) {
-        Buffer buffer = hint_of(block).buffer;
+        Buffer buffer = hints_.of(block).buffer;
         return buffer <= InvalidBuffer ? nullptr : unpinned(buffer);
     }
 
     // Whether a block is where the hint says, or is on its way there. (A look at what the buffer is for, without a lock: it may
     // change at any moment. Of temporary tables the hint has to do.)
     bool is_near(BlockNumber block) {
-        BufferHints::Hint hint = hint_of(block);
+        BufferHints::Hint hint = hints_.of(block);
         if (hint.buffer <= InvalidBuffer) return hint.buffer < InvalidBuffer || hint.kind == kAsked;
         return GetBufferDescriptor(hint.buffer - 1)->tag.blockNum == block;
     }
 
-    // Of what guess() gave: whether the page is there, as a whole and to stay for the moment. (It may be on its way, back to
-    // where it was before, and a part of it to be seen already.)
-    bool holds(BlockNumber block) {
-        BufferDesc* buffer = descriptor_of(block);
-        uint32 state = pg_atomic_read_u32(&buffer->state);
-        return (state & (BM_VALID | BM_IO_IN_PROGRESS)) == BM_VALID && buffer->tag.blockNum == block;
-    }
-    // Whether, besides, nobody holds its lock, and so is changing it.
+    // Of what guess() gave: whether the page is there.
+    bool holds(BlockNumber block) { return hints_.holds(hints_.of(block).buffer, block); }
+    // Whether, besides, nobody is changing it.
     bool is_still(BlockNumber block) {
-        return holds(block) && !pg::is_locked(BufferDescriptorGetContentLock(descriptor_of(block)));
+        return holds(block) && !pg::is_locked_exclusively(BufferDescriptorGetContentLock(descriptor_of(block)));
+    }
+    // Calls use(page) without a pin. True: the page was there, of the shape's kind, and nobody was changing it, before and
+    // after. Who comes and goes between these may be seen halfway.
+    template <typename Use>
+    bool look(BlockNumber block, const SlotShape& shape, Use use) {
+        if (hints_.due()) ReleaseBuffer(pin_slowly(block, shape));
+        const char* page = guess(block);
+        if (page == nullptr || hints_.of(block).kind != static_cast<uint32>(shape.kind) || !is_still(block)) return false;
+        pg_read_barrier();
+        use(page);
+        pg_read_barrier();
+        return is_still(block);
     }
     // Whether pages of this index have been seen to leave their buffers.
-    bool moves() const { return hints_->moved; }
+    bool moves() { return hints_.moved(); }
 
     // Whether it was there, as far as this backend saw, or is on its way.
     bool was_near(BlockNumber block) {
-        BufferHints::Hint hint = hint_of(block);
+        BufferHints::Hint hint = hints_.of(block);
         return hint.buffer != InvalidBuffer || hint.kind == kAsked;
     }
 
@@ -101,27 +98,23 @@ public:
     void bring(BlockNumber* blocks, size_t n, const SlotShape& shape);
 
     // The block will be pinned soon.
-    void prefetch_pin(BlockNumber block) { page::prefetch_pin(hint_of(block).buffer); }
+    void prefetch_pin(BlockNumber block) { page::prefetch_pin(hints_.of(block).buffer); }
+    // There will be a look() at it.
+    void prefetch_look(BlockNumber block) {
+        Buffer buffer = hints_.of(block).buffer;
+        if (buffer > InvalidBuffer) prefetch(GetBufferDescriptor(buffer - 1));
+    }
 
-    Relation index() const { return index_; }
+    Relation index() const { return hints_.rel(); }
 
 private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
     bool exists(BlockNumber block);
-    BufferHints::Hint& hint_for(BlockNumber block);
     void note(BufferHints::Hint* hint, Buffer buffer, const SlotShape& shape);
-    void find_hints();
-    BufferDesc* descriptor_of(BlockNumber block) { return GetBufferDescriptor(hint_of(block).buffer - 1); }
-    BufferHints::Hint hint_of(BlockNumber block) {
-        if (epoch_ != hint_epoch) find_hints();
-        return block < hints_->count ? hints_->hints[block] : BufferHints::Hint{InvalidBuffer, 0};
-    }
+    BufferDesc* descriptor_of(BlockNumber block) { return GetBufferDescriptor(hints_.of(block).buffer - 1); }
 
-    Relation index_;
-    BufferHints* hints_ = nullptr;
-    uint64 epoch_ = 0;
+    BufferHints hints_;
     BlockNumber block_count_ = 0;
-    uint32 touches_ = 0;
 };
 
 }  // namespace vext::page

@@ -45,11 +45,21 @@ inline void extend_fork_to(Relation rel, ForkNumber fork, BlockNumber blocks) {
 #endif
 }
 
-// Whether anybody holds a lock, shared or exclusive. The server keeps both in the low bits of one word (25 of them before
-// 18, 19 since), and its flags in the highest.
-inline bool is_locked(LWLock* lock) {
+// Whether somebody holds a lock for himself. The server keeps the holders in the low bits of one word (25 of them before 18,
+// 19 since), those who share it in as many as MAX_BACKENDS needs, and its flags in the highest.
+inline bool is_locked_exclusively(LWLock* lock) {
     constexpr uint32 kHolders = (uint32{1} << 25) - 1;
-    return (pg_atomic_read_u32(&lock->state) & kHolders) != 0;
+    return (pg_atomic_read_u32(&lock->state) & kHolders) > MAX_BACKENDS;
+}
+
+// What a buffer is for; without its lock that may change at any moment.
+inline bool is_of(const BufferDesc* buffer, const FileLocator& file, BlockNumber block) {
+#if PG_VERSION_NUM >= 160000
+    bool of_file = BufTagMatchesRelFileLocator(&buffer->tag, &file);
+#else
+    bool of_file = RelFileNodeEquals(buffer->tag.rnode, file);
+#endif
+    return of_file && buffer->tag.forkNum == MAIN_FORKNUM && buffer->tag.blockNum == block;
 }
 
 // How many parallel workers the planner grants to the build of an index; newer servers ask it before they call the

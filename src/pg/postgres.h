@@ -69,6 +69,7 @@ extern "C" {
 #include "parser/parse_node.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
+#include "postmaster/postmaster.h"
 #include "storage/barrier.h"
 #include "storage/buf_internals.h"
 #include "storage/buffile.h"
