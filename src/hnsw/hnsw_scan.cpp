@@ -114,14 +114,25 @@ bool resume_run(Scan& s) {
     return false;
 }
 
-// The next result, with its rows. Those behind it are made ready on the way, but where scans are merged: most of them
-// are asked for one row only.
+// How many results are made ready behind the one at `at`. Where scans are merged, most of them are asked for one row only. A
+// LIMIT that is known takes a few more than its rows.
+size_t made_ready(const Scan& s, size_t at) {
+    constexpr size_t kMost = 16;
+    const index::ScanUse& use = frame_of(s)->use;
+    if (at == 0 && use.merges) return 0;
+    if (use.rows == 0) return index::HeapAhead::kAnnounce;
+    return at == 0 ? std::min<size_t>(use.rows + 2, kMost) : 1;
+}
+
+// The next result, with its rows, and those behind it.
 const Result& next_of_results(Scan& s) {
     size_t at = s.next_result++;
-    size_t ahead = at == 0 && frame_of(s)->use.merges ? 0 : index::HeapAhead::kAnnounce;
-    for (size_t end = std::min(at + ahead + 1, s.results.size()); s.announced < end; s.announced++) {
+    size_t ready = std::min(at + made_ready(s, at) + 1, s.results.size());
+    for (size_t i = s.announced; i < ready; i++) {
+        if (!s.results[i].read) read_result(s, s.results[i]);
+    }
+    for (; s.announced < ready; s.announced++) {
         Result& c = s.results[s.announced];
-        if (!c.read) read_result(s, c);
         if (ItemPointerIsValid(&c.tid)) c.heap_buffer = s.ahead.announce(c.tid);
     }
     for (size_t end = std::min(at + index::HeapAhead::kTouch + 1, s.announced); s.touched < end; s.touched++) {
