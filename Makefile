@@ -129,12 +129,12 @@ PROVE_TESTS = test/t/*.pl
 override with_llvm = no   # the bitcode rule ignores PG_CXXFLAGS, and inlining C++ by LLVM is not wanted
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -Wextra \
-	-Wno-missing-field-initializers -Wshadow=compatible-local -MMD -MP $(if $(WERROR),-Werror)
+	-fno-semantic-interposition -Wno-missing-field-initializers -Wshadow=compatible-local -MMD -MP $(if $(WERROR),-Werror)
 # The server's flags are those of the compiler that built it: gcc's, on Debian.
 ifneq (,$(findstring clang,$(CXX)))
 PG_CXXFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
 endif
-SHLIB_LINK = -lstdc++ -Wl,--as-needed
+SHLIB_LINK = -lstdc++ -Wl,--as-needed -Wl,--version-script=src/exports.map
 
 include $(PGXS)
 

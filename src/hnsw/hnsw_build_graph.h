@@ -149,7 +149,7 @@ private:
             for (size_t i = 0; i < found.size(); i++) {
                 candidates_.push_back({found.key(i), found.node(i), graph_.code(found.node(i)), false});
             }
-            write_row(search.node(), search.level(), p_.m);
+            write_row(search.node(), search.level(), most_chosen(p_.m, p_.ef_construction, search.level()));
         }
         if (search.level() == 0) return false;
         search.step_down();

@@ -75,6 +75,13 @@ inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 32, 4); }
 // chosen. docs/design.md has what that saves and what it costs.
 inline size_t link_expands(size_t ef, size_t m) { return ef - std::min(m / 2, ef / 8); }
 
+// How many of the candidates a new node chooses as its neighbours, of 2m places that it has on level 0: m, as the paper says, and
+// where ef_construction is wide a few more. Among many candidates these are worth their while (docs/design.md).
+inline size_t most_chosen(size_t m, size_t ef_construction, int level) {
+    constexpr size_t kWide = 8;
+    return level == 0 && ef_construction >= kWide * m ? m + m / 4 : m;
+}
+
 // And of the nodes that a build estimates first, those are worth a look that may be among the nearest so many.
 inline size_t link_worth(size_t ef) { return ef - ef / 2; }
 

@@ -128,7 +128,8 @@ void HnswInserter::choose_links(SlotNumber self, int level) {
         if (live) neighbors_.push_back({pool_[i].key, pool_[i].node, copy});
     }
     LevelLinks& links = levels_[static_cast<size_t>(level)];
-    links.count = select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), index_.m(), index_.max_links(level),
+    size_t most = most_chosen(index_.m(), beam_of(index_, index_.meta.ef_construction), level);
+    links.count = select_neighbors(*index_.codec, index_.dim(), neighbors_.span(), most, index_.max_links(level),
                                    neighbors_.data());
     for (size_t i = 0; i < links.count; i++) links.nodes[i] = neighbors_[i].node;
 }

@@ -50,7 +50,11 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) {
 }
 
 void HeapAhead::hand_over(IndexScanDesc scan, const ItemPointerData& tid) {
-    if (!hints_ || scan->xs_heapfetch == nullptr || hints_->moved()) return;
+    if (!hints_ || scan->xs_heapfetch == nullptr) return;
+    if (hints_->moved()) {
+        hints_->count();
+        return;
+    }
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
     Buffer buffer = hints_->of(block).buffer;
     auto* fetch = reinterpret_cast<IndexFetchHeapData*>(scan->xs_heapfetch);

@@ -40,7 +40,7 @@ void BufferHints::find() {
     file_ = static_cast<File*>(hash_search(hint_table, &locator, HASH_ENTER, &found));
     if (!found) {
         file_->hints = nullptr;
-        file_->count = file_->uses = 0;
+        file_->count = file_->uses = file_->moved_at = 0;
         file_->moved = false;
     }
     epoch_ = hint_epoch;

@@ -27,7 +27,7 @@ public:
 
     // Whether the server should be asked for a block this time, wherever it is: that tells the clock sweep that the page is in
     // use, as neither a look at it nor a pin by the hint does.
-    bool due() { return ++file().uses % kUses == 0; }
+    bool due() { return count() % kUses == 0; }
     // Pins a block where its hint says. False: it is not there, or the server should be asked.
     bool pin(BlockNumber block, Buffer buffer) {
         return !due() && ReadRecentBuffer(pg::file_locator(rel_), MAIN_FORKNUM, block, buffer);
@@ -41,9 +41,19 @@ public:
                pg::is_of(descriptor, pg::file_locator(rel_), block);
     }
 
-    // A block was found in another buffer than before: there are too few for all.
-    bool moved() { return file().moved; }
-    void note_moved() { file().moved = true; }
+    // Whether lately a block was found in another buffer than before: there are too few for all.
+    bool moved() {
+        File& f = file();
+        f.moved = f.moved && f.uses - f.moved_at < kLately;
+        return f.moved;
+    }
+    void note_moved() {
+        File& f = file();
+        f.moved = true;
+        f.moved_at = f.uses;
+    }
+    // A use that is not counted otherwise.
+    uint32 count() { return ++file().uses; }
 
     Relation rel() const { return rel_; }
 
@@ -52,7 +62,7 @@ private:
         pg::FileLocator locator;  // hash key
         Hint* hints;
         BlockNumber count;
-        uint32 uses;
+        uint32 uses, moved_at;
         bool moved;
     };
     File& file() {
@@ -60,6 +70,7 @@ private:
         return *file_;
     }
     static constexpr uint32 kUses = 32;
+    static constexpr uint32 kLately = 1 << 16;  // some thousand searches
     void find();
     static void drop_all();
 
