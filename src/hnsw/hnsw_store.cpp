@@ -277,8 +277,8 @@ LinkView HnswStore::view_row(Page page, const LinkRow& row) {
     return view;
 }
 
-// A pin and a lock cost more than what they are for, and what all searches go by would pass from processor to processor for
-// them. Where pages leave memory pins say which are in use.
+// To pin and lock a page costs more than to copy a row of links, and pages that all searches come by would pass from processor to
+// processor for it. Where pages leave memory, pins tell the server which are in use.
 bool HnswStore::may_glimpse_links() { return !lock_codes_ && !index_.layout.nodes.runs && !reader_.moves(); }
 
 bool HnswStore::glimpse_links(SlotNumber number, int level, uint32* out, size_t* n) {

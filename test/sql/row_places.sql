@@ -40,3 +40,33 @@ UPDATE t SET n = 1 WHERE CURRENT OF nearest RETURNING id, n;
 COMMIT;
 DROP FUNCTION try;
 DROP TABLE t;
+
+-- A session looks for the page of a row in the buffer where it last saw it. What is there may be another by now.
+CREATE TABLE wide (id int, v vector(1100));
+ALTER TABLE wide ALTER v SET STORAGE plain;
+CREATE FUNCTION fill(x float8) RETURNS vector LANGUAGE sql AS 'SELECT array_fill(x::real, ARRAY[1100])::vector';
+INSERT INTO wide SELECT i, fill(i) FROM generate_series(1, 200) i;
+CREATE INDEX ON wide USING hnsw (v vector_l2_ops);
+CREATE FUNCTION nearest(x float8) RETURNS int[] LANGUAGE sql AS 'SELECT ARRAY(SELECT id FROM wide ORDER BY v <-> fill(x) LIMIT 5)';
+SELECT nearest(50.2), nearest(150.2);
+DELETE FROM wide WHERE id > 100;
+VACUUM wide;
+SELECT nearest(50.2), nearest(150.2);
+INSERT INTO wide SELECT i, fill(i) FROM generate_series(200, 101, -1) i;
+SELECT nearest(50.2), nearest(150.2);
+UPDATE wide SET id = id + 1000;
+SELECT nearest(50.2), nearest(150.2);
+VACUUM FULL wide;
+SELECT nearest(50.2), nearest(150.2);
+TRUNCATE wide;
+INSERT INTO wide SELECT i, fill(i) FROM generate_series(1, 200) i;
+SELECT nearest(50.2), nearest(150.2);
+-- A page that is found so is counted as any other.
+SELECT pg_stat_force_next_flush();
+SELECT heap_blks_hit + heap_blks_read AS before FROM pg_statio_user_tables WHERE relname = 'wide' \gset
+SELECT count(nearest(i)) FROM generate_series(1, 100) i;
+SELECT pg_stat_force_next_flush();
+SELECT heap_blks_hit + heap_blks_read - :before BETWEEN 500 AND 3000 AS counted FROM pg_statio_user_tables WHERE relname = 'wide';
+DROP FUNCTION nearest;
+DROP TABLE wide;
+DROP FUNCTION fill;
