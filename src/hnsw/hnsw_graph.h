@@ -73,7 +73,7 @@ inline size_t link_beam(size_t ef) { return std::max<size_t>(ef / 32, 4); }
 
 // Of the ef candidates for a new node's neighbours so many are expanded, not the farthest: what lies behind these is seldom
 // chosen. docs/design.md has what that saves and what it costs.
-inline size_t link_expands(size_t ef, size_t m) { return ef - std::min(m / 2, ef / 8); }
+inline size_t link_expands(size_t ef, size_t m) { return ef - std::min(3 * m / 4, 3 * ef / 16); }
 
 // How many of the candidates a new node chooses as its neighbours, of 2m places that it has on level 0: m, as the paper says, and
 // where ef_construction is wide a few more. Among many candidates these are worth their while (docs/design.md).
