@@ -240,6 +240,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
             continue;
         }
         RankedRow found{0, s.rows[s.next_row++]};
+        s.ahead.hand_over(s.rerank->fetch(), found.tid);
         if (!s.rerank->distance(found.tid, &found.distance)) continue;
         s.ranked.push_back(found);
         std::push_heap(s.ranked.begin(), s.ranked.end(), farther);
@@ -292,12 +293,13 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     if (s.rerank != nullptr) {
         RankedRow row;
         if (!next_ranked(s, &row)) return false;
+        s.ahead.hand_over(scan->xs_heapfetch, row.tid);
         index::return_row(scan, row.tid, {true, s.filter.rechecks()}, s.by, row.distance);
         return true;
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
-    s.ahead.hand_over(scan, s.rows[s.next_row]);
+    s.ahead.hand_over(scan->xs_heapfetch, s.rows[s.next_row]);
     index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
                       s.distance_known ? s.run.distance : s.current.bound);
     return true;

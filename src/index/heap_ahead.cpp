@@ -49,26 +49,26 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) {
     return InvalidBuffer;
 }
 
-void HeapAhead::hand_over(IndexScanDesc scan, const ItemPointerData& tid) {
-    if (!hints_ || scan->xs_heapfetch == nullptr) return;
+void HeapAhead::hand_over(IndexFetchTableData* fetch, const ItemPointerData& tid) {
+    if (!hints_ || fetch == nullptr) return;
     if (hints_->moved()) {
         hints_->count();
         return;
     }
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
     Buffer buffer = hints_->of(block).buffer;
-    auto* fetch = reinterpret_cast<IndexFetchHeapData*>(scan->xs_heapfetch);
-    if (buffer == InvalidBuffer || fetch->xs_cbuf == buffer) return;
+    Buffer& fetched = reinterpret_cast<IndexFetchHeapData*>(fetch)->xs_cbuf;
+    if (buffer == InvalidBuffer || fetched == buffer) return;
     if (!hints_->pin(block, buffer)) {
         if (!hints_->holds(buffer, block)) hints_->note_moved();
         return;
     }
-    std::swap(fetch->xs_cbuf, buffer);
+    std::swap(fetched, buffer);
     if (buffer != InvalidBuffer) ReleaseBuffer(buffer);
     // As heapam does with a page that it has looked up.
     pgstat_count_buffer_read(hints_->rel());
     pgstat_count_buffer_hit(hints_->rel());
-    heap_page_prune_opt(hints_->rel(), fetch->xs_cbuf);
+    heap_page_prune_opt(hints_->rel(), fetched);
 }
 
 void HeapAhead::touch(Buffer buffer, const ItemPointerData& tid) const {

@@ -15,6 +15,9 @@ public:
     // is visible to the scan's snapshot.
     bool distance(const ItemPointerData& tid, double* distance);
 
+    // By what it looks rows up.
+    IndexFetchTableData* fetch() const { return fetch_; }
+
     void end();
 
 private:
