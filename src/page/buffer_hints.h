@@ -41,6 +41,12 @@ public:
                pg::is_of(descriptor, pg::file_locator(rel_), block);
     }
 
+    // Whether, besides, nobody is changing it.
+    bool is_still(Buffer buffer, BlockNumber block) const {
+        return holds(buffer, block) &&
+               !pg::is_locked_exclusively(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)));
+    }
+
     // Whether lately a block was found in another buffer than before: there are too few for all.
     bool moved() {
         File& f = file();

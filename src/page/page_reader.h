@@ -69,20 +69,20 @@ public:
     // Of what guess() gave: whether the page is there.
     bool holds(BlockNumber block) { return hints_.holds(hints_.of(block).buffer, block); }
     // Whether, besides, nobody is changing it.
-    bool is_still(BlockNumber block) {
-        return holds(block) && !pg::is_locked_exclusively(BufferDescriptorGetContentLock(descriptor_of(block)));
-    }
+    bool is_still(BlockNumber block) { return hints_.is_still(hints_.of(block).buffer, block); }
     // Calls use(page) without a pin. True: the page was there, of the shape's kind, and nobody was changing it, before and
     // after. Who comes and goes between these may be seen halfway.
     template <typename Use>
     bool look(BlockNumber block, const SlotShape& shape, Use use) {
         if (hints_.due()) ReleaseBuffer(pin_slowly(block, shape));
-        const char* page = guess(block);
-        if (page == nullptr || hints_.of(block).kind != static_cast<uint32>(shape.kind) || !is_still(block)) return false;
+        BufferHints::Hint hint = hints_.of(block);
+        if (hint.buffer <= InvalidBuffer || hint.kind != static_cast<uint32>(shape.kind)) return false;
+        const char* page = unpinned(hint.buffer);
+        if (page == nullptr || !hints_.is_still(hint.buffer, block)) return false;
         pg_read_barrier();
         use(page);
         pg_read_barrier();
-        return is_still(block);
+        return hints_.is_still(hint.buffer, block);
     }
     // Whether pages of this index have been seen to leave their buffers.
     bool moves() { return hints_.moved(); }
@@ -111,7 +111,6 @@ private:
     Buffer pin_slowly(BlockNumber block, const SlotShape& shape);
     bool exists(BlockNumber block);
     void note(BufferHints::Hint* hint, Buffer buffer, const SlotShape& shape);
-    BufferDesc* descriptor_of(BlockNumber block) { return GetBufferDescriptor(hints_.of(block).buffer - 1); }
 
     BufferHints hints_;
     BlockNumber block_count_ = 0;
