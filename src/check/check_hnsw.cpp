@@ -42,7 +42,7 @@ void HnswCheck::run() {
     check_meta();
     check_slots();
     check_references();
-    check_free_lists();
+    pages_.check_lists([&] { check_free_lists(); });
     check_entry();
     settle();
     check_reach();
@@ -212,7 +212,6 @@ void HnswCheck::check_free_lists() {
             return Pages::Heads{large ? meta->free_large : meta->free_head[kind], passed == 0 ? InvalidBlockNumber : passed};
         });
     }
-    pages_.check_listed();
 }
 
 // Whether a page has free slots and is in no list. Pages of runs stay out of theirs until much is free.

@@ -35,15 +35,7 @@ void IvfCheck::run() {
     check_lists();
     check_unnamed();
     check_lost_pages();
-    for (const SlotShape* shape : {&index_.layout.entries, &index_.layout.vectors}) {
-        bool of_entries = shape->kind == PageKind::entries;
-        const char* name = of_entries ? "the list of free entries pages" : "the list of free vectors pages";
-        pages_.check_list(format::kIvfMetaBlock, ivf::kMetaShape, *shape, name, [&](Page page) {
-            const IvfMeta* meta = ivf::meta_of(page);
-            return Pages::Heads{of_entries ? meta->free_entries : meta->free_vectors};
-        });
-    }
-    pages_.check_listed();
+    pages_.check_lists([&] { check_page_lists(); });
     findings_.add(Severity::info, InvalidBlockNumber, -1,
                   "%s index, format %u: " UINT64_FORMAT " rows in %u lists on %u pages", "ivfflat",
                   index_.meta.version, all_entries_, index_.meta.lists, RelationGetNumberOfBlocks(pages_.index()));

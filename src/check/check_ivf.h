@@ -50,6 +50,7 @@ private:
     // ---- check_ivf_lists.cpp: lists, their chains and stacks
     void check_lists();
     void check_list(uint32 list, const ivf::IvfList& l);
+    void check_page_lists();
     void check_entries(BlockNumber block, Page page);
     void check_unnamed();
     void check_lost_pages();

@@ -38,8 +38,23 @@ void IvfCheck::check_lists() {
         IvfList l;
         if (!read_list(list, &l)) return;  // reported
         check_list(list, l);
+    }
+}
+
+// Stacks before the lists of free pages, for inserts move pages from these to those.
+void IvfCheck::check_page_lists() {
+    IvfList l;
+    for (uint32 list = 0; list < index_.meta.lists && read_list(list, &l); list++) {
         pages_.check_list(index_.block_of_list(list), index_.layout.lists, vectors(), "the stack of a list",
                           [&](Page page) { return Pages::Heads{ivf::list_at(index_, page, list)->roomy}; });
+    }
+    for (const SlotShape* shape : {&entries(), &vectors()}) {
+        bool of_entries = shape->kind == PageKind::entries;
+        const char* name = of_entries ? "the list of free entries pages" : "the list of free vectors pages";
+        pages_.check_list(format::kIvfMetaBlock, ivf::kMetaShape, *shape, name, [&](Page page) {
+            const ivf::IvfMeta* meta = ivf::meta_of(page);
+            return Pages::Heads{of_entries ? meta->free_entries : meta->free_vectors};
+        });
     }
 }
 

@@ -87,22 +87,28 @@ const char* Pages::walk(const SlotShape& shape, Heads heads, BlockNumber* where)
 }
 
 void Pages::note_list(const char* problem, BlockNumber where, const char* name) {
-    if (problem != nullptr) findings_.add(Severity::error, where, -1, "%s %s", name, problem);
+    if (problem != nullptr && !walks_again_) findings_.add(Severity::error, where, -1, "%s %s", name, problem);
     for (BlockNumber block : trail_.span()) {
-        if (in_lists_.insert(block)) continue;
+        if (in_lists_.insert(block) || walks_again_) continue;
         findings_.add(Severity::error, block, -1, "%s leads to a page of another list", name);
         break;
     }
 }
 
-void Pages::check_listed() {
+bool Pages::is_missed(BlockNumber block) {
+    if (in_lists_.contains(block)) return false;
+    PGAlignedBlock page;
+    read(block, &page);
+    return has_tail(page.data) && tail_of(page.data)->listed == 1;
+}
+
+bool Pages::any_missed() {
+    return std::ranges::any_of(listed_.span(), [&](BlockNumber block) { return is_missed(block); });
+}
+
+void Pages::report_missed() {
     for (BlockNumber block : listed_.span()) {
-        if (in_lists_.contains(block)) continue;
-        bool listed = false;
-        PGAlignedBlock page;
-        read(block, &page);
-        if (has_tail(page.data)) listed = tail_of(page.data)->listed == 1;
-        if (listed) findings_.add(Severity::error, block, -1, "the page is marked as listed, but no list has it");
+        if (is_missed(block)) findings_.add(Severity::error, block, -1, "the page is marked as listed, but no list has it");
     }
 }
 

@@ -104,8 +104,17 @@ public:
         }
         note_list(problem, where, name);
     }
-    // Pages that say that they are in a list, and are in none. After all lists were checked.
-    void check_listed();
+    // Pages that say that they are in a list, and are in none. check_lists() calls check_list() for every list. Between
+    // two of its calls a page may have gone from a list that is still to be walked to one that was: where pages are
+    // missed, all lists are walked again.
+    template <typename CheckLists>
+    void check_lists(CheckLists check_lists) {
+        check_lists();
+        walks_again_ = true;
+        for (int walks = 0; walks < kWalksAgain && any_missed(); walks++) check_lists();
+        walks_again_ = false;
+        report_missed();
+    }
 
     // The page header of the metapage; its kind is known.
     void check_meta(const SlotShape& shape);
@@ -124,6 +133,13 @@ private:
     // Walks into trail_. What is wrong, as a sentence, or nullptr; else *where is the page.
     const char* walk(const SlotShape& shape, Heads heads, BlockNumber* where);
     void note_list(const char* problem, BlockNumber where, const char* name);
+    // Whether the page says that it is in a list, and none was seen to have it.
+    bool is_missed(BlockNumber block);
+    bool any_missed();
+    void report_missed();
+
+    // More than one, for a page may be on its way again.
+    static constexpr int kWalksAgain = 3;
 
     Relation index_;
     Findings& findings_;
@@ -133,6 +149,7 @@ private:
     ArenaVec<BlockNumber> listed_;  // pages that say so
     ArenaVec<BlockNumber> trail_;
     BitSet on_trail_, in_lists_;
+    bool walks_again_ = false;  // what is wrong with lists is known
 };
 
 }  // namespace vext::check
