@@ -62,8 +62,7 @@ struct Build {
     Build(const HnswIndex& described, MemoryContext memory, const GraphParameters& parameters)
         : index(described),
           context(memory),
-          rows(memory, AllocSetContextCreate(memory, "hnsw build codes", ALLOCSET_DEFAULT_SIZES), parameters,
-               described.meta.attributes),
+          rows(memory, parameters, described.meta.attributes),
           table_memory(AllocSetContextCreate(memory, "hnsw build table", ALLOCSET_DEFAULT_SIZES)),
           codes(table_memory),
           scratch(memory),
@@ -115,6 +114,11 @@ bool memory_is_full(const Build& b) {
     return bytes > static_cast<size_t>(maintenance_work_mem) * 1024 || b.rows.size() + 1 >= kMaxMemoryNodes;
 }
 
+void add_fine_code(Build& b, const index::VectorValue& value) {
+    BuildCodes& fine = *b.rows.fine;
+    if (!fine.codec.encode(value.elements, b.index.dim(), b.scratch.data(), fine.add())) b.rows.drop_fine();
+}
+
 void load_row(Build& b, const index::VectorValue& value, const NewRow& row) {
     uint8* code = b.rows.add_node();
     if (!b.index.codec->encode(value.elements, b.index.dim(), b.scratch.data(), code)) {
@@ -126,6 +130,7 @@ void load_row(Build& b, const index::VectorValue& value, const NewRow& row) {
     auto added = static_cast<uint32>(b.rows.size() - 1);
     uint32 node = b.codes.find_or_add(b.rows, added);
     if (node == added) {
+        if (b.rows.fine != nullptr) add_fine_code(b, value);
         b.rows.tids.push_back(row.tid);
         b.rows.push_attributes(b.rows.node_attributes, row.attributes);
     } else {
@@ -134,6 +139,7 @@ void load_row(Build& b, const index::VectorValue& value, const NewRow& row) {
         b.rows.push_attributes(b.rows.duplicate_attributes, row.attributes);
     }
     if (!memory_is_full(b)) return;
+    if (b.rows.fine != nullptr) return b.rows.drop_fine();
     ereport(NOTICE, errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", b.indexed),
             errdetail("Building will take significantly more time."),
             errhint("Increase maintenance_work_mem to speed up builds."));
@@ -214,7 +220,10 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     b->concurrent = info->ii_Concurrent;
     b->workers = pg::planned_build_workers(heap, rel, info);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
-    b->scratch.resize_uninitialized(codec::scratch_floats(*index.codec, index.dim()));
+    const codec::Codec& fine = codec::query_codec(*index.codec);
+    if (&fine != index.codec && index.dim() >= kWideCodes) b->rows.fine = new (palloc(sizeof(BuildCodes))) BuildCodes(context, fine, index.dim());
+    b->scratch.resize_uninitialized(std::max(codec::scratch_floats(*index.codec, index.dim()),
+                                             codec::scratch_floats(fine, index.dim())));
     b->row_code = static_cast<uint8*>(palloc(index.layout.code_bytes));
 
     BlockNumber pages;

@@ -17,14 +17,33 @@ struct Duplicate {
     uint32 row;  // in BuildRows.duplicate_attributes
 };
 
+// Codes of all nodes, one behind the other.
+struct BuildCodes {
+    BuildCodes(MemoryContext context, const codec::Codec& of, uint32 dim)
+        : codec(of), stride(of.bytes(dim)), memory(AllocSetContextCreate(context, "hnsw build codes", ALLOCSET_DEFAULT_SIZES)),
+          bytes(memory) {}
+
+    // Room for one more.
+    uint8* add() {
+        size_t used = bytes.size();
+        if (used + stride > bytes.capacity()) bytes.reserve(bytes.capacity() + bytes.capacity() / 2 + 64 * stride);
+        bytes.resize_uninitialized(used + stride);
+        return bytes.data() + used;
+    }
+    void free() { MemoryContextReset(memory); }
+
+    const codec::Codec& codec;
+    size_t stride;         // of the codes, or the most there may be
+    MemoryContext memory;  // holds them and nothing else
+    ArenaVec<uint8> bytes;
+};
+
 // What a build keeps of the rows. Nodes are numbered as their rows come.
 struct BuildRows {
-    BuildRows(MemoryContext context, MemoryContext code_context, const GraphParameters& parameters, int attributes)
+    BuildRows(MemoryContext context, const GraphParameters& parameters, int attributes)
         : p(parameters),
           attribute_count(static_cast<size_t>(attributes)),
-          stride(p.codec->bytes(p.dim)),
-          code_memory(code_context),
-          codes(code_context),
+          codes(context, *p.codec, p.dim),
           starts(context),
           levels(context),
           tids(context),
@@ -33,30 +52,39 @@ struct BuildRows {
           duplicate_attributes(context) {}
 
     size_t size() const { return levels.size(); }
-    const uint8* code(size_t node) const { return codes.data() + (vary() ? starts[node] : node * stride); }
+    const uint8* code(size_t node) const { return codes.bytes.data() + (vary() ? starts[node] : node * codes.stride); }
     // Codes of some codecs differ in size.
     bool vary() const { return p.codec->size != nullptr; }
-    size_t code_size(uint32 node) const { return vary() ? p.codec->size(code(node)) : stride; }
-    size_t mean_code_size() const { return size() == 0 ? stride : codes.size() / size(); }
+    size_t code_size(uint32 node) const { return vary() ? p.codec->size(code(node)) : codes.stride; }
+    // Of all codes of a node.
+    size_t mean_code_size() const {
+        size_t mean = size() == 0 ? codes.stride : codes.bytes.size() / size();
+        return mean + (fine != nullptr ? fine->stride : 0);
+    }
 
     // Room for one more code; the caller writes it and may take it back.
     uint8* add_node() {
         levels.push_back(static_cast<uint8>(level_of_nth(size(), p.m)));
-        size_t used = codes.size();
-        if (vary()) starts.push_back(used);
-        if (used + stride > codes.capacity()) codes.reserve(codes.capacity() + codes.capacity() / 2 + 64 * stride);
-        codes.resize_uninitialized(used + stride);
-        return codes.data() + used;
+        if (vary()) starts.push_back(codes.bytes.size());
+        return codes.add();
     }
     void drop_last() {
-        codes.resize_uninitialized(static_cast<size_t>(code(size() - 1) - codes.data()));
+        codes.bytes.resize_uninitialized(static_cast<size_t>(code(size() - 1) - codes.bytes.data()));
         levels.pop_back();
         if (vary()) starts.pop_back();
     }
     // Where codes differ in size: gives back what the last one does not take.
     void trim_last() {
-        if (vary()) codes.resize_uninitialized(starts.back() + p.codec->size(&codes[starts.back()]));
+        if (vary()) codes.bytes.resize_uninitialized(starts.back() + p.codec->size(&codes.bytes[starts.back()]));
     }
+    void drop_fine() {
+        fine->free();
+        fine = nullptr;
+    }
+
+    // What the graph is linked by.
+    BuildCodes& linked() { return fine != nullptr ? *fine : codes; }
+    GraphParameters linked_parameters() { return {p.dim, p.m, p.ef_construction, &linked().codec}; }
 
     // Of the rows in their order, what a slot holds: the bits of NULLs, then the values.
     void push_attributes(ArenaVec<int64>& to, const index::RowAttributes& row) const {
@@ -75,9 +103,8 @@ struct BuildRows {
 
     GraphParameters p;
     size_t attribute_count;
-    size_t stride;  // of the codes, or the most there may be
-    MemoryContext code_memory;  // holds the codes and nothing else
-    ArenaVec<uint8> codes;
+    BuildCodes codes;
+    BuildCodes* fine = nullptr;  // where the codec is a coarse one: that of queries
     ArenaVec<uint64> starts;  // of the codes, where they differ in size
     ArenaVec<uint8> levels;
     ArenaVec<ItemPointerData> tids;   // of the first row of each node

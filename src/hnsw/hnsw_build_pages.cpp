@@ -23,6 +23,10 @@ struct Writing {
     HnswIndex& index;
     const MemoryGraph& graph;
     BuildRows& rows;
+
+    // Of the codec of the index, by which the graph need not have been linked.
+    const uint8* code(uint32 node) const { return rows.fine != nullptr ? rows.code(node) : graph.code(node); }
+    size_t code_size(uint32 node) const { return rows.fine != nullptr ? rows.code_size(node) : graph.code_size(node); }
 };
 
 // Numbers of the slots that a graph takes, in the order in which they are written: nodes, rows of level 0 where
@@ -44,7 +48,7 @@ BlockNumber place_nodes(const Writing& b, Placement& p, BlockNumber first) {
     const SlotShape& shape = b.index.layout.nodes;
     size_t at = page::first_entry(shape);
     for (uint32 node : p.order) {
-        uint32 need = b.index.node_slots(b.graph.code(node));
+        uint32 need = b.index.node_slots(b.code(node));
         if (at % shape.per_page + need > shape.per_page) at += shape.per_page - at % shape.per_page + page::kFirstRun;
         p.numbers[node] = nth_slot(shape, first, at);
         at += need;
@@ -117,7 +121,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
             if (i > 0) sketch_nodes(b.index, writer.page());
             block = layout.nodes.block(p.numbers[id]);
         }
-        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.graph.code(id))));
+        auto* node = reinterpret_cast<HnswNode*>(writer.next(p.numbers[id], b.index.node_slots(b.code(id))));
         set_row(b.index, node, b.rows.new_row(b.rows.node_attributes, id, b.rows.tids[id]));
         node->flags = format::kSlotUsed;
         node->level = b.graph.levels[id];
@@ -125,7 +129,7 @@ BlockNumber write_nodes(const Writing& b, const Placement& p) {
         node->generation = 1;
         node->upper = p.upper[id];
         node->posting = p.posting[id];
-        memcpy(code_at(b.index, node), b.graph.code(id), b.graph.code_size(id));
+        memcpy(code_at(b.index, node), b.code(id), b.code_size(id));
         if (layout.links_inline) {
             const uint32* row = b.graph.row(id, 0);
             node->link_count = static_cast<uint16>(MemoryGraph::count(row));

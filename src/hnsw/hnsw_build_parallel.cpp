@@ -99,24 +99,23 @@ void in_pieces(size_t bytes, Use use) {
     }
 }
 
-BufFile* codes_to_file(BuildRows& rows) {
+BufFile* to_file(BuildCodes& codes) {
     BufFile* file = BufFileCreateTemp(false);
-    in_pieces(rows.codes.size(), [&](size_t at, size_t bytes) { BufFileWrite(file, rows.codes.data() + at, bytes); });
-    MemoryContextReset(rows.code_memory);
+    in_pieces(codes.bytes.size(), [&](size_t at, size_t bytes) { BufFileWrite(file, codes.bytes.data() + at, bytes); });
+    codes.free();
     if (BufFileSeek(file, 0, 0, SEEK_SET) != 0) elog(ERROR, "could not rewind a temporary file");
     return file;
 }
 
-// Wide codes get one-bit codes beside them, where there is memory for both. (Of few dimensions bits tell little, and there
-// is little to wait for.) Gives the bytes of all. Of the number of workers nothing may depend.
-size_t measure(const BuildRows& rows, MemoryGraph* graph) {
-    constexpr uint32 kWide = 320;
+// Wide codes get one-bit codes beside them, where there is memory for both. Gives the bytes of all. Of the number of workers
+// nothing may depend.
+size_t measure(BuildRows& rows, MemoryGraph* graph) {
     auto measured = [&](bool with_bits) {
-        graph->measure(rows.p, rows.levels.data(), rows.size(), rows.codes.size(), with_bits);
+        graph->measure(rows.linked_parameters(), rows.levels.data(), rows.size(), rows.linked().bytes.size(), with_bits);
         return graph->place(Placer{nullptr}, nullptr);
     };
-    size_t bytes = measured(rows.p.dim >= kWide);
-    if (graph->bits == 0 || bytes <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
+    size_t bytes = measured(rows.p.dim >= kWideCodes), beside = rows.fine != nullptr ? rows.codes.bytes.size() : 0;
+    if (graph->bits == 0 || bytes + beside <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
     return measured(false);
 }
 
@@ -125,15 +124,16 @@ size_t measure(const BuildRows& rows, MemoryGraph* graph) {
 BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context, int workers) {
     BuiltGraph built{};
     MemoryGraph& graph = built.graph;
-    size_t code_bytes = rows.codes.size(), bytes = measure(rows, &graph);
+    BuildCodes& codes = rows.linked();
+    size_t code_bytes = codes.bytes.size(), bytes = measure(rows, &graph);
     bool share = workers > 0 && graph.n > Builder::kAlone && has_room(index, bytes);
     BufFile* file = nullptr;
     if (share) {
-        if (bytes + code_bytes > static_cast<size_t>(maintenance_work_mem) * 1024) file = codes_to_file(rows);
+        if (bytes + code_bytes > static_cast<size_t>(maintenance_work_mem) * 1024) file = to_file(codes);
         built.shared = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
     }
     bool move = built.shared != nullptr || file != nullptr;
-    uint8* codes_stay = move ? nullptr : rows.codes.data();
+    uint8* codes_stay = move ? nullptr : codes.bytes.data();
     size_t placed = graph.place(Placer{nullptr}, codes_stay);
     void* memory = built.shared != nullptr ? dsm_segment_address(built.shared)
                                            : MemoryContextAllocHuge(context, placed + Placer::kAlignment);
@@ -143,8 +143,8 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
         in_pieces(code_bytes, [&](size_t at, size_t n) { pg::read_exact(file, graph.codes + at, n); });
         BufFileClose(file);
     } else if (move) {
-        in_pieces(code_bytes, [&](size_t at, size_t n) { memcpy(graph.codes + at, rows.codes.data() + at, n); });
-        MemoryContextReset(rows.code_memory);
+        in_pieces(code_bytes, [&](size_t at, size_t n) { memcpy(graph.codes + at, codes.bytes.data() + at, n); });
+        codes.free();
     } else {
         std::span<char> pages = whole_huge_pages(codes_stay, code_bytes);
         in_pieces(pages.size(), [&](size_t at, size_t n) { make_huge_pages(pages.subspan(at, n)); });

@@ -24,6 +24,9 @@ struct GraphParameters {
     size_t row_width(int level) const { return 1 + max_links(level); }
 };
 
+// From so many dimensions on codes are what a build mostly waits for; of fewer, one-bit codes tell little.
+inline constexpr uint32_t kWideCodes = 320;
+
 // Whether a build may have one-bit codes beside these, to look at first. Not of sparse vectors, nor where distances are
 // no Euclidean ones or products.
 inline bool may_have_bits(const codec::Codec& codec) {

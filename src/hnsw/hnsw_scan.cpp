@@ -117,11 +117,12 @@ bool resume_run(Scan& s) {
 // How many results are made ready behind the one at `at`. Where scans are merged, most of them are asked for one row only. A
 // LIMIT that is known takes a few more than its rows.
 size_t made_ready(const Scan& s, size_t at) {
-    constexpr size_t kMost = 16;
+    constexpr size_t kMost = 20;
     const index::ScanUse& use = frame_of(s)->use;
     if (at == 0 && use.merges) return 0;
     if (use.rows == 0) return index::HeapAhead::kAnnounce;
-    return at == 0 ? std::min<size_t>(use.rows + 2, kMost) : 1;
+    size_t wanted = use.rows + 2 + (s.rerank != nullptr ? use.rows / 2 : 0);
+    return at == 0 ? std::min<size_t>(wanted, kMost) : 1;
 }
 
 // The next result, with its rows, and those behind it.
@@ -240,7 +241,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
             continue;
         }
         RankedRow found{0, s.rows[s.next_row++]};
-        s.ahead.hand_over(s.rerank->fetch(), found.tid);
+        s.ahead.hand_over(s.desc->xs_heapfetch, found.tid);
         if (!s.rerank->distance(found.tid, &found.distance)) continue;
         s.ranked.push_back(found);
         std::push_heap(s.ranked.begin(), s.ranked.end(), farther);

@@ -7,8 +7,8 @@
 namespace vext::index {
 
 Rerank::Rerank(IndexScanDesc scan)
-    : scan_(scan), fetch_(table_index_fetch_begin(scan->heapRelation)),
-      slot_(table_slot_create(scan->heapRelation, nullptr)), column_(scan->indexRelation->rd_index->indkey.values[0]),
+    : scan_(scan), slot_(table_slot_create(scan->heapRelation, nullptr)),
+      column_(scan->indexRelation->rd_index->indkey.values[0]),
       row_context_(AllocSetContextCreate(CurrentMemoryContext, "vectorext row", ALLOCSET_DEFAULT_SIZES)) {
     if (column_ != 0) return;
     info_ = BuildIndexInfo(scan->indexRelation);
@@ -35,7 +35,8 @@ bool Rerank::distance(const ItemPointerData& tid, double* distance) {
     ItemPointerData at = tid;  // the table follows a chain of versions with it
     bool call_again = false;
     counts_of(scan_).rechecked++;
-    if (!table_index_fetch_tuple(fetch_, &at, scan_->xs_snapshot, slot_, &call_again, nullptr)) return false;
+    // As the executor will fetch it, which is waiting for a row and in the middle of none.
+    if (!table_index_fetch_tuple(scan_->xs_heapfetch, &at, scan_->xs_snapshot, slot_, &call_again, nullptr)) return false;
     MemoryContext outer = MemoryContextSwitchTo(row_context_);
     Datum datum;
     bool indexed = value(&datum);
@@ -52,7 +53,6 @@ bool Rerank::distance(const ItemPointerData& tid, double* distance) {
 
 void Rerank::end() {
     ExecDropSingleTupleTableSlot(slot_);
-    table_index_fetch_end(fetch_);
     if (estate_ != nullptr) FreeExecutorState(estate_);
 }
 

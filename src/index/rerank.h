@@ -8,15 +8,13 @@ namespace vext::index {
 
 class Rerank {
 public:
-    // Of the scan's ORDER BY operator. Allocates in the current memory context, and holds a pin until end().
+    // Of the scan's ORDER BY operator, while it gives rows. Allocates in the current memory context, and holds a pin until
+    // end().
     explicit Rerank(IndexScanDesc scan);
 
     // What the operator says of the row; infinite for NaN, which sorts behind all numbers. False: no version of the row
     // is visible to the scan's snapshot.
     bool distance(const ItemPointerData& tid, double* distance);
-
-    // By what it looks rows up.
-    IndexFetchTableData* fetch() const { return fetch_; }
 
     void end();
 
@@ -24,7 +22,6 @@ private:
     bool value(Datum* datum);
 
     IndexScanDesc scan_;
-    IndexFetchTableData* fetch_;
     TupleTableSlot* slot_;
     AttrNumber column_;          // 0: an expression
     IndexInfo* info_ = nullptr;  // of an expression

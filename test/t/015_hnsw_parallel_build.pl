@@ -165,6 +165,30 @@ my ($none, $notice) = build(2, name => ' where there are none');
 is($none, $before, 'the same graph');
 like($notice, qr/NOTICE:  index is built with 0 of 2 planned parallel workers/, 'and a notice');
 
+# ---- codes of one codec on pages, of another in memory ------------------------------------------------
+# Wide codes of sq4 are linked by codes of sq8, unless these do not fit beside their own.
+$node->append_conf('postgresql.conf', 'max_worker_processes = 12');
+$node->restart;
+$node->safe_psql('postgres', 'DROP TABLE items');
+make_items($node, 1, 3000, dims => 384);
+my %sq4 = (with => 'quantization = sq4');
+my ($linked_by_sq8) = build(0, %sq4);
+(my $same, $said) = build(2, %sq4);
+is($same, $linked_by_sq8, 'the same graph of sq4 with 2 workers');
+unlike($said, qr/NOTICE:  index is built/, 'which came');
+index_is_whole($node, 'sq4');
+$recall = recall($node, dims => 384);
+cmp_ok($recall, '>=', 0.95, "recall of sq4 ($recall)");
+my %little = (%sq4, before => "SET maintenance_work_mem = '2000kB'");
+(my $linked_by_sq4, $said) = build(0, %little, name => ', of sq4, little memory');
+unlike($said, qr/no longer fits/, 'the graph of sq4 fits');
+isnt($linked_by_sq4, $linked_by_sq8, 'but not the codes of sq8');
+is((build(2, %little))[0], $linked_by_sq4, 'the same graph of sq4 with 2 workers and little memory');
+index_is_whole($node, 'sq4, little memory');
+(undef, $said) = build(0, %sq4, before => "SET maintenance_work_mem = '1MB'", name => ', of sq4, too little memory');
+like($said, qr/NOTICE:  hnsw graph no longer fits into maintenance_work_mem after \d+ tuples/, 'a notice');
+index_is_whole($node, 'sq4, too little memory');
+
 log_is_clean($node);
 $node->stop;
 done_testing();
