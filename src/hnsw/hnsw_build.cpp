@@ -221,7 +221,9 @@ IndexBuildResult* build(Relation heap, Relation rel, IndexInfo* info) {
     b->workers = pg::planned_build_workers(heap, rel, info);
     b->row_context = AllocSetContextCreate(context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
     const codec::Codec& fine = codec::query_codec(*index.codec);
-    if (&fine != index.codec && index.dim() >= kWideCodes) b->rows.fine = new (palloc(sizeof(BuildCodes))) BuildCodes(context, fine, index.dim());
+    if (&fine != index.codec && index.dim() >= kWideCodes) {
+        b->rows.fine = new (palloc(sizeof(BuildCodes))) BuildCodes(context, fine, index.dim());
+    }
     b->scratch.resize_uninitialized(std::max(codec::scratch_floats(*index.codec, index.dim()),
                                              codec::scratch_floats(fine, index.dim())));
     b->row_code = static_cast<uint8*>(palloc(index.layout.code_bytes));

@@ -82,8 +82,9 @@ struct BuildRows {
         fine = nullptr;
     }
 
-    // What the graph is linked by.
+    // What the graph is linked by, and the bytes of codes that stay beside it.
     BuildCodes& linked() { return fine != nullptr ? *fine : codes; }
+    size_t bytes_beside() const { return fine != nullptr ? codes.bytes.size() : 0; }
     GraphParameters linked_parameters() { return {p.dim, p.m, p.ef_construction, &linked().codec}; }
 
     // Of the rows in their order, what a slot holds: the bits of NULLs, then the values.

@@ -114,8 +114,8 @@ size_t measure(BuildRows& rows, MemoryGraph* graph) {
         graph->measure(rows.linked_parameters(), rows.levels.data(), rows.size(), rows.linked().bytes.size(), with_bits);
         return graph->place(Placer{nullptr}, nullptr);
     };
-    size_t bytes = measured(rows.p.dim >= kWideCodes), beside = rows.fine != nullptr ? rows.codes.bytes.size() : 0;
-    if (graph->bits == 0 || bytes + beside <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
+    size_t bytes = measured(rows.p.dim >= kWideCodes);
+    if (graph->bits == 0 || bytes + rows.bytes_beside() <= static_cast<size_t>(maintenance_work_mem) * 1024) return bytes;
     return measured(false);
 }
 
@@ -129,7 +129,8 @@ BuiltGraph settle(const HnswIndex& index, BuildRows& rows, MemoryContext context
     bool share = workers > 0 && graph.n > Builder::kAlone && has_room(index, bytes);
     BufFile* file = nullptr;
     if (share) {
-        if (bytes + code_bytes > static_cast<size_t>(maintenance_work_mem) * 1024) file = to_file(codes);
+        size_t all = bytes + code_bytes + rows.bytes_beside();
+        if (all > static_cast<size_t>(maintenance_work_mem) * 1024) file = to_file(codes);
         built.shared = dsm_create(bytes, DSM_CREATE_NULL_IF_MAXSEGMENTS);
     }
     bool move = built.shared != nullptr || file != nullptr;
