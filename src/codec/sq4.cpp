@@ -125,14 +125,17 @@ void sq4_score(const Query& q, const uint8_t* const* codes, size_t n, Key* keys)
     }
 }
 
-// How much of a certain bound of the error is taken: all of it in few dimensions.
-double part_of_bound(const Query& q) { return std::min(1.0, kDeviations / root_dim(q)); }
+// A bound of the error by what the codes of query and row have lost: their sum, which is certain, in few dimensions; else
+// five deviations, as of two that have nothing to do with each other.
+double bound_of_error(const Query& q, double by_query, double by_row) {
+    return std::min(by_query + by_row, kDeviations / root_dim(q) * std::hypot(by_query, by_row));
+}
 
 double scale_of(const Query& q, const AffineFactors& f) { return q.magnitude + magnitude_of(f.lo, f.step, kTop); }
 
 float distance_slack(const Query& q, const uint8_t* code) {
     AffineFactors f = factors_of(code);
-    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + 1e-7 * root_dim(q) * scale_of(q, f));
+    return static_cast<float>(bound_of_error(q, q.residual, f.residual) + 1e-7 * root_dim(q) * scale_of(q, f));
 }
 
 // The squared distance is at least key^2 - 2 |q' - x'| slack, and |q' - x'| at most the key.
@@ -150,8 +153,8 @@ float inner_product_slack(const Query& q, const uint8_t* code) {
     Query x;
     sq4_prepare(code, q.dim, &x);
     double q_norm = norm_of(q), x_norm = norm_of(x);
-    double part = part_of_bound(q), size = (q_norm + q.residual) * (x_norm + x.residual);
-    return static_cast<float>(part * (q_norm * x.residual + q.residual * x_norm) +
+    double size = (q_norm + q.residual) * (x_norm + x.residual);
+    return static_cast<float>(bound_of_error(q, q.residual * x_norm, q_norm * x.residual) +
                               size * (sum_error(q.dim) + 0x1.0p-22));
 }
 
@@ -162,7 +165,7 @@ float bound_inner_product(const Query&, Key key, float slack) {
 
 float l1_slack(const Query& q, const uint8_t* code) {
     AffineFactors f = factors_of(code);
-    return static_cast<float>(part_of_bound(q) * (q.residual + f.residual) + q.dim * scale_of(q, f) * 0x1.0p-20);
+    return static_cast<float>(bound_of_error(q, q.residual, f.residual) + q.dim * scale_of(q, f) * 0x1.0p-20);
 }
 
 float bound_l1(const Query&, Key key, float slack) { return static_cast<float>(at_least_zero(key - slack)); }

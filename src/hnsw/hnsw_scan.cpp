@@ -121,6 +121,7 @@ size_t made_ready(const Scan& s, size_t at) {
     const index::ScanUse& use = frame_of(s)->use;
     if (at == 0 && use.merges) return 0;
     if (use.rows == 0) return index::HeapAhead::kAnnounce;
+    if (s.ranked.size() >= use.rows) return 1;
     size_t wanted = use.rows + 2 + (s.rerank != nullptr ? use.rows / 2 : 0);
     return at == 0 ? std::min<size_t>(wanted, kMost) : 1;
 }

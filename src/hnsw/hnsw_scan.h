@@ -80,6 +80,7 @@ struct Scan {
     float beyond = HUGE_VALF;    // the least bound that the batch left to the next one
     size_t taken = 0;            // how many of the pool were handed out
     float ceiling = -HUGE_VALF;  // the largest upper bound of these
+    size_t left_over = 0;        // how many of the pool were not: the last that were spilled, nearest first
     size_t spares = 0;           // how many of what was spilled may be handed out before the next batch
     bool drained = false;        // no further batch
     index::OrderBy by{};         // every_row: block by block

@@ -98,6 +98,7 @@ void sort_results(Scan& s) {
 // lies before the last bound is too late already. (The slacks of codes differ little: the first ones tell.)
 void leave_rest(Scan& s, size_t n) {
     s.beyond = HUGE_VALF;
+    s.left_over = s.pool.size() - n;
     for (size_t i = n; i < s.pool.size(); i++) {
         if (i < n + kNextToBeam) leave_to_next(s, s.pool[i]);
         s.spilled.push_back(s.pool[i]);
@@ -206,13 +207,20 @@ void take_spares(Scan& s) {
     ArenaVec<Candidate>& rest = s.spilled;
     size_t n = std::min(s.spares, rest.size());
     s.spares = 0;
-    std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    // What the pool has left is nearer than all else.
+    Candidate* nearest = rest.begin();
+    if (s.left_over >= n / 2) {
+        nearest = rest.end() - s.left_over;
+        n = std::min(n, s.left_over);
+    } else {
+        std::nth_element(rest.begin(), rest.begin() + n, rest.end(),
+                         [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
+    }
     s.results.clear();
     for (size_t i = n; i-- > 0; rest.pop_back()) {
-        add_result(s, rest[i]);
-        if (!rest[i].expanded) s.unexpanded.push_back(rest[i].node);
-        rest[i] = rest.back();
+        add_result(s, nearest[i]);
+        if (!nearest[i].expanded) s.unexpanded.push_back(nearest[i].node);
+        nearest[i] = rest.back();
     }
     // (Not below what was handed out: strict order would drop them.)
     float ceiling = std::max(s.ceiling, s.order.next());
