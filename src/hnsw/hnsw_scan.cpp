@@ -115,15 +115,14 @@ bool resume_run(Scan& s) {
 }
 
 // How many results are made ready behind the one at `at`. Where scans are merged, most of them are asked for one row only. A
-// LIMIT that is known takes a few more than its rows.
+// LIMIT that is known takes a few more than its rows, and where rows are ranked half as many again.
 size_t made_ready(const Scan& s, size_t at) {
     constexpr size_t kMost = 20;
     const index::ScanUse& use = frame_of(s)->use;
     if (at == 0 && use.merges) return 0;
     if (use.rows == 0) return index::HeapAhead::kAnnounce;
-    if (s.ranked.size() >= use.rows) return 1;
-    size_t wanted = use.rows + 2 + (s.rerank != nullptr ? use.rows / 2 : 0);
-    return at == 0 ? std::min<size_t>(wanted, kMost) : 1;
+    if (at > 0 || s.ranked.size() >= use.rows) return 1;
+    return std::min<size_t>(use.rows + 2 + (s.rerank != nullptr ? use.rows / 2 : 0), kMost);
 }
 
 // The next result, with its rows, and those behind it.
@@ -242,7 +241,7 @@ bool next_ranked(Scan& s, RankedRow* row) {
             continue;
         }
         RankedRow found{0, s.rows[s.next_row++]};
-        s.ahead.hand_over(s.desc->xs_heapfetch, found.tid);
+        s.ahead.hand_over(s.desc, found.tid);
         if (!s.rerank->distance(found.tid, &found.distance)) continue;
         s.ranked.push_back(found);
         std::push_heap(s.ranked.begin(), s.ranked.end(), farther);
@@ -295,13 +294,13 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
     if (s.rerank != nullptr) {
         RankedRow row;
         if (!next_ranked(s, &row)) return false;
-        s.ahead.hand_over(scan->xs_heapfetch, row.tid);
+        s.ahead.hand_over(scan, row.tid);
         index::return_row(scan, row.tid, {true, s.filter.rechecks()}, s.by, row.distance);
         return true;
     }
     if (!next_row(s)) return false;
     bool exact = s.index.codec->exact || s.distance_known;
-    s.ahead.hand_over(scan->xs_heapfetch, s.rows[s.next_row]);
+    s.ahead.hand_over(scan, s.rows[s.next_row]);
     index::return_row(scan, s.rows[s.next_row++], {exact, s.filter.rechecks()}, s.by,
                       s.distance_known ? s.run.distance : s.current.bound);
     return true;

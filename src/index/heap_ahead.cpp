@@ -49,15 +49,15 @@ Buffer HeapAhead::announce(const ItemPointerData& tid) {
     return InvalidBuffer;
 }
 
-void HeapAhead::hand_over(IndexFetchTableData* fetch, const ItemPointerData& tid) {
-    if (!hints_ || fetch == nullptr) return;
+void HeapAhead::hand_over(IndexScanDesc scan, const ItemPointerData& tid) {
+    if (!hints_ || scan->xs_heapfetch == nullptr) return;
     if (hints_->moved()) {
         hints_->count();
         return;
     }
     BlockNumber block = ItemPointerGetBlockNumberNoCheck(&tid);
     Buffer buffer = hints_->of(block).buffer;
-    Buffer& fetched = reinterpret_cast<IndexFetchHeapData*>(fetch)->xs_cbuf;
+    Buffer& fetched = reinterpret_cast<IndexFetchHeapData*>(scan->xs_heapfetch)->xs_cbuf;
     if (buffer == InvalidBuffer || fetched == buffer) return;
     if (!hints_->pin(block, buffer)) {
         if (!hints_->holds(buffer, block)) hints_->note_moved();

@@ -23,9 +23,10 @@ public:
     Buffer announce(const ItemPointerData& tid);
     // Prefetches the row itself, through its line pointer. The page is not pinned: all it reads is a hint.
     void touch(Buffer buffer, const ItemPointerData& tid) const;
-    // The row is the next that is fetched: gives `fetch` (nullptr: nobody does) the page, where that is known, as if a row had been
-    // fetched from it before. To find a page in the shared table costs as much as all else that is done for a row.
-    void hand_over(IndexFetchTableData* fetch, const ItemPointerData& tid);
+    // The row is the next that is fetched for the scan, by the executor or by Rerank: gives it the page, where that is known, as
+    // if a row had been fetched from it before. To find a page in the shared table costs as much as all else that is done for
+    // a row.
+    void hand_over(IndexScanDesc scan, const ItemPointerData& tid);
 
 private:
     std::optional<page::BufferHints> hints_;
